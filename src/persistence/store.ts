@@ -1,0 +1,91 @@
+/** Contract: what must survive a restart. Types only.
+ *
+ * The dispatcher tells the store of each change as it makes it (all calls are synchronous and return at once), and the
+ * store gathers them: the changes of one turn are one batch. `ticket` is the number of the batch that is growing now;
+ * when `safe` has reached a ticket, everything that was told before under it has survived whatever may happen. What
+ * acknowledges a change waits for that. A store without a disk is always safe.
+ * Only sessions that persist, and retained messages, are ever told of: what is not persistent costs nothing here.
+ * A message body may be referred to by many outgoing messages and a retained one: it is the same body when
+ * `ApplicationMessage.serial` is the same, and is kept once. @module */
+
+import type { ApplicationMessage } from "../packet/application_message.ts";
+import type { OutgoingMessage } from "../session/outgoing_message.ts";
+import type { Will } from "../session/will.ts";
+import type { QoS } from "../packet/control_packet.ts";
+
+export interface SessionRecord {
+  readonly clientId: string;
+  readonly userName: string | undefined;
+  /** Seconds. */
+  readonly sessionExpiryInterval: number;
+  /** Milliseconds of the wall clock; Infinity = connected, or never. */
+  readonly expiresAtMs: number;
+  readonly will: Will | undefined;
+  /** Milliseconds of the wall clock at which the Will Message is due; Infinity = its Client is connected. */
+  readonly willDueAtMs: number;
+}
+
+export interface SubscriptionRecord {
+  /** With `$share/name/`. */
+  readonly fullFilter: string;
+  readonly qos: QoS;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  /** 0 = none. */
+  readonly subscriptionIdentifier: number;
+}
+
+/** One queued or unfinished message of a session. `position` gives the order. */
+export interface OutgoingRecord {
+  readonly message: ApplicationMessage;
+  readonly qos: 1 | 2;
+  readonly retain: boolean;
+  readonly subscriptionIdentifiers: readonly number[] | undefined;
+  readonly expiresAtMs: number;
+  /** The full filter of the Shared Subscription that it came by. */
+  readonly sharedFilter: string | undefined;
+  readonly state: number;
+  readonly packetIdentifier: number;
+  readonly position: number;
+}
+
+/** Takes in what an earlier broker left, in this order: each session, then its subscriptions, its outgoing messages by
+ * position, its incoming QoS 2 identifiers; retained messages in between or after. */
+export interface StoreVisitor {
+  session(record: SessionRecord): void;
+  subscription(clientId: string, record: SubscriptionRecord): void;
+  outgoing(clientId: string, record: OutgoingRecord): void;
+  incomingQoS2(clientId: string, packetIdentifier: number): void;
+  retained(message: ApplicationMessage): void;
+}
+
+export interface Store {
+  /** Called once, before any change. @throws when what is there cannot be read; the broker must not start. */
+  load(visitor: StoreVisitor): Promise<void>;
+
+  putSession(record: SessionRecord): void;
+  /** And all that belongs to it. */
+  deleteSession(clientId: string): void;
+  putSubscription(clientId: string, record: SubscriptionRecord): void;
+  deleteSubscription(clientId: string, fullFilter: string): void;
+  /** A new one, or a changed `state` and `packetIdentifier` of the same position. */
+  putOutgoing(clientId: string, outgoing: OutgoingMessage): void;
+  deleteOutgoing(clientId: string, outgoing: OutgoingMessage): void;
+  putIncomingQoS2(clientId: string, packetIdentifier: number): void;
+  deleteIncomingQoS2(clientId: string, packetIdentifier: number): void;
+  putRetained(message: ApplicationMessage): void;
+  deleteRetained(topicName: string): void;
+
+  /** The batch that is growing. */
+  readonly ticket: number;
+  /** All batches up to this one are safe. Never above `ticket`; equal to it in a store without a disk. */
+  readonly safe: number;
+  /** Called after `safe` grew, never from within a call of the dispatcher. */
+  onSafe: (() => void) | undefined;
+  /** The turn is over: what was gathered may be handed to the disk. Cheap when there is nothing. */
+  endTurn(): void;
+  /** false: the disk refuses (full, read-only, broken); requests that need it are answered with Quota exceeded. */
+  readonly writable: boolean;
+  /** Waits until everything told is safe, then ends. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,45 @@
+/** One QoS 1 or QoS 2 message on its way to one Client: queued, sent, acknowledged. Spec §4.3, §4.4.
+ * The same object moves from the pending queue to the outgoing window. Room: pure. @module */
+
+import type { ApplicationMessage } from "../packet/application_message.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** What the sender waits for. §4.3.2, §4.3.3 */
+export const OutgoingState = {
+  /** In the pending queue, without a Packet Identifier. */
+  Queued: 0,
+  AwaitingPuback: 1,
+  AwaitingPubrec: 2,
+  AwaitingPubcomp: 3,
+} as const;
+export type OutgoingState = typeof OutgoingState[keyof typeof OutgoingState];
+
+export class OutgoingMessage {
+  state: OutgoingState = OutgoingState.Queued;
+  /** 0 while queued. */
+  packetIdentifier = 0;
+  /** The PUBLISH left at least once: the next time DUP is 1 [MQTT-3.3.1-1]. */
+  wasSent = false;
+  /** The place in the session's order, unique within the session and growing: the store's key. 0 = not stored. */
+  position = 0;
+
+  constructor(
+    /** Owned: it outlives the turn. */
+    readonly message: ApplicationMessage,
+    readonly qos: 1 | 2,
+    readonly retain: boolean,
+    readonly subscriptionIdentifiers: readonly number[] | undefined,
+    /** Milliseconds of the wall clock; Infinity = never. */
+    readonly expiresAtMs: number,
+    /** The Shared Subscription that chose this session, so that another member can take over. */
+    readonly sharedBy: Subscription | undefined,
+  ) {}
+
+  /** Bytes that the queue's limit counts: what this message would free. */
+  get bytes(): number {
+    return OUTGOING_OVERHEAD_BYTES + this.message.buffer.byteLength;
+  }
+}
+
+/** What one queued message costs beside its bytes: the objects around it, measured with a million of them. */
+export const OUTGOING_OVERHEAD_BYTES = 160;

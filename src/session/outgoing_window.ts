@@ -1,0 +1,127 @@
+/** The messages that were sent to a Client and are not finished, in order, and the send quota. Spec §4.3, §4.4, §4.9.
+ * Room: pure; decides, and sends nothing. @module */
+
+import { invariant } from "../base/assert.ts";
+import { RingQueue } from "../base/ring_queue.ts";
+import { type OutgoingMessage, OutgoingState } from "./outgoing_message.ts";
+import { PacketIdentifiers } from "./packet_identifiers.ts";
+
+export class OutgoingWindow {
+  readonly #identifiers = new PacketIdentifiers();
+  /** In the order of first sending: a Map keeps it. */
+  readonly #open = new Map<number, OutgoingMessage>();
+  /** What a resumed session still has to repeat, oldest first. */
+  readonly #toResend = new RingQueue<OutgoingMessage>();
+  #receiveMaximum = 65_535;
+  #sendQuota = 65_535;
+
+  /** Unfinished messages. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** How many QoS 1 and 2 PUBLISHes may still be sent now [MQTT-4.9.0-2]. */
+  get sendQuota(): number {
+    return this.#sendQuota;
+  }
+
+  get hasResends(): boolean {
+    return this.#toResend.length > 0;
+  }
+
+  /** A new Network Connection: the quota starts afresh [MQTT-4.9.0-1], and everything unfinished is to be repeated in
+   * its old order with its old identifier [MQTT-4.4.0-1]. */
+  resume(receiveMaximum: number): void {
+    invariant(receiveMaximum > 0, "Receive Maximum is at least 1");
+    this.#receiveMaximum = receiveMaximum;
+    this.#sendQuota = receiveMaximum;
+    this.#toResend.clear();
+    for (const outgoing of this.#open.values()) this.#toResend.push(outgoing);
+  }
+
+  /** The next one to repeat, or undefined: none is left, or the quota is used up. A PUBREL needs no quota to be sent,
+   * but takes its place in it if there is one, since the Client still counts the message. */
+  nextResend(): OutgoingMessage | undefined {
+    for (;;) {
+      const outgoing = this.#toResend.peek();
+      if (outgoing === undefined) return undefined;
+      if (this.#open.get(outgoing.packetIdentifier) !== outgoing) {
+        this.#toResend.shift(); // finished or handed to another member meanwhile
+        continue;
+      }
+      if (this.#sendQuota === 0) {
+        if (outgoing.state !== OutgoingState.AwaitingPubcomp) return undefined;
+      } else {
+        this.#sendQuota--;
+      }
+      return this.#toResend.shift();
+    }
+  }
+
+  /** Gives a message its Packet Identifier and takes one from the quota. @returns false when there is no quota or no
+   * identifier left: it stays queued. */
+  open(outgoing: OutgoingMessage): boolean {
+    if (this.#sendQuota === 0) return false;
+    const packetIdentifier = this.#identifiers.acquire();
+    if (packetIdentifier === 0) return false;
+    outgoing.packetIdentifier = packetIdentifier;
+    outgoing.state = outgoing.qos === 1 ? OutgoingState.AwaitingPuback : OutgoingState.AwaitingPubrec;
+    this.#open.set(packetIdentifier, outgoing);
+    this.#sendQuota--;
+    return true;
+  }
+
+  /** A message that an earlier broker had sent. @returns false if its identifier is taken. */
+  restore(outgoing: OutgoingMessage): boolean {
+    if (!this.#identifiers.reserve(outgoing.packetIdentifier)) return false;
+    this.#open.set(outgoing.packetIdentifier, outgoing);
+    return true;
+  }
+
+  /** @returns the finished message; undefined when none waits for a PUBACK under this identifier. */
+  puback(packetIdentifier: number): OutgoingMessage | undefined {
+    const outgoing = this.#open.get(packetIdentifier);
+    if (outgoing === undefined || outgoing.state !== OutgoingState.AwaitingPuback) return undefined;
+    this.#finish(outgoing);
+    return outgoing;
+  }
+
+  /** PUBREC. Below 0x80 the message now waits for PUBCOMP and PUBREL is to be sent, also for a repeated PUBREC
+   * [MQTT-4.3.3-4]; from 0x80 on it is finished [MQTT-4.4.0-2].
+   * @returns undefined when the identifier is unknown or belongs to a QoS 1 message. */
+  pubrec(packetIdentifier: number, reasonCode: number): OutgoingMessage | undefined {
+    const outgoing = this.#open.get(packetIdentifier);
+    if (outgoing === undefined || outgoing.qos !== 2) return undefined;
+    if (reasonCode >= 0x80) {
+      // A refusal after a success is out of order; the message was taken over, and only PUBCOMP ends it.
+      if (outgoing.state === OutgoingState.AwaitingPubrec) this.#finish(outgoing);
+    } else {
+      outgoing.state = OutgoingState.AwaitingPubcomp;
+    }
+    return outgoing;
+  }
+
+  /** @returns the finished message; undefined when none waits for a PUBCOMP under this identifier. */
+  pubcomp(packetIdentifier: number): OutgoingMessage | undefined {
+    const outgoing = this.#open.get(packetIdentifier);
+    if (outgoing === undefined || outgoing.state !== OutgoingState.AwaitingPubcomp) return undefined;
+    this.#finish(outgoing);
+    return outgoing;
+  }
+
+  /** Takes a message out without the Client's word: it is too large for the Client, or another member gets it. */
+  remove(outgoing: OutgoingMessage): void {
+    if (this.#open.get(outgoing.packetIdentifier) === outgoing) this.#finish(outgoing);
+  }
+
+  /** Oldest first. */
+  values(): IterableIterator<OutgoingMessage> {
+    return this.#open.values();
+  }
+
+  #finish(outgoing: OutgoingMessage): void {
+    this.#open.delete(outgoing.packetIdentifier);
+    this.#identifiers.release(outgoing.packetIdentifier);
+    if (this.#sendQuota < this.#receiveMaximum) this.#sendQuota++;
+  }
+}

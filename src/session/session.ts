@@ -1,0 +1,50 @@
+/** The Session State of one Client: what outlives its Network Connections. Spec §4.1.
+ * Knows one Client and nothing of the others. Room: pure; no timers, no sending. @module */
+
+import { IncomingQoS2 } from "./incoming_qos2.ts";
+import { OutgoingWindow } from "./outgoing_window.ts";
+import { PendingQueue, type QueuePolicy } from "./pending_queue.ts";
+import type { Subscription } from "./subscription.ts";
+import type { Will } from "./will.ts";
+
+/** The Session Expiry Interval that never passes. §3.1.2.11.2 */
+export const NEVER_EXPIRES_S = 0xffff_ffff;
+
+export interface SessionLimits {
+  readonly queuedMessagesMax: number;
+  readonly queuedBytesMax: number;
+  readonly queuePolicy: QueuePolicy;
+}
+
+export class Session {
+  /** By full filter, with `$share/name/`. */
+  readonly subscriptions = new Map<string, Subscription>();
+  readonly window = new OutgoingWindow();
+  readonly incomingQoS2 = new IncomingQoS2();
+  readonly pending: PendingQueue;
+  will: Will | undefined = undefined;
+  /** Seconds; 0 ends the session with its connection, NEVER_EXPIRES_S keeps it. */
+  sessionExpiryInterval = 0;
+  /** Milliseconds of the wall clock at which the will that its Client left behind is due; Infinity = none. */
+  willDueAtMs = Infinity;
+  /** Milliseconds of the wall clock at which an unconnected session ends; Infinity = never, or connected. */
+  expiresAtMs = Infinity;
+  /** The last `OutgoingMessage.position` given. */
+  lastPosition = 0;
+  /** false once it has ended: late events about it are no-ops. */
+  alive = true;
+
+  constructor(
+    readonly clientId: string,
+    /** As authenticated when it was made; undefined = anonymous. */
+    readonly userName: string | undefined,
+    limits: SessionLimits,
+  ) {
+    this.pending = new PendingQueue(limits.queuedMessagesMax, limits.queuedBytesMax, limits.queuePolicy);
+  }
+
+  /** It outlives its connection, so the store keeps it [MQTT-3.1.2-23]. */
+  get persists(): boolean {
+    return this.sessionExpiryInterval > 0;
+  }
+}

@@ -1,0 +1,16 @@
+/** Contract: one Network Connection as a stream of bytes. Spec §4.2 [MQTT-4.2.0-1]. Carries bytes, knows no packets.
+ * @module */
+
+export interface ByteStream {
+  /** Where the peer is, for logs and rules: "127.0.0.1:50312", "memory:3". */
+  readonly remoteAddress: string;
+  /** The part of `remoteAddress` that tells hosts apart: "127.0.0.1". */
+  readonly remoteHost: string;
+  /** Fills the front of `into`. @returns the number of bytes, or null at the end of the stream.
+   * @throws when the connection was reset, or closed from this side. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Writes some of `bytes`, at least one. @returns how many. @throws when the connection is gone. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Ends the connection in both directions at once. Never throws, may be called again. */
+  close(): void;
+}
