@@ -1,0 +1,113 @@
+/** What the program was told to do, complete and checked. Its shape is that of the schema. Room: pure.
+ * In: an object of a file, of options or of an embedding program. Out: `Config`. @module */
+
+import * as v from "valibot";
+import { configKey, nearestPath } from "./keys.ts";
+import { configSchema, RELATIONS } from "./schema.ts";
+
+type DeepReadonly<T> = T extends readonly (infer Item)[] ? readonly Item[]
+  : T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+  : T;
+
+/** Every key with its value. Descriptions, ranges and defaults stand in `schema.ts`, those of `limits` in `limits.ts`. */
+export type Config = DeepReadonly<v.InferOutput<typeof configSchema>>;
+/** What a file or an embedding program may leave out: anything. */
+export type PartialConfig = DeepReadonly<v.InferInput<typeof configSchema>>;
+export type LogConfig = Config["log"];
+export type Features = Config["features"];
+export type Durability = Config["durability"];
+export type SharedSubscriptionStrategy = Config["sharedSubscriptionStrategy"];
+
+/** One value that cannot stand. */
+export interface ConfigProblem {
+  /** "limits.connectionsMax" */
+  readonly path: string;
+  /** What was given, or undefined for a key that should not be there. */
+  readonly value: unknown;
+  /** "a whole number from 1 to 65535", "no such key; did you mean …?" */
+  readonly expected: string;
+}
+
+/** The configuration is wrong; `problems` says where, each as one line for people. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join("\n"));
+  }
+}
+
+/** Fills in defaults and checks every value.
+ * @throws ConfigError that lists all problems.
+ * @example `makeConfig({ port: 0, limits: { connectionsMax: 10 } })` */
+export function makeConfig(partial: PartialConfig = {}): Config {
+  const { config, problems } = checkConfig(partial);
+  if (config === undefined) {
+    throw new ConfigError(problems.map((problem) => describeProblem(problem)));
+  }
+  return config;
+}
+
+/** As `makeConfig`, with the problems as data. Exactly one of the two is there. */
+export function checkConfig(
+  partial: unknown,
+): { config: Config; problems: [] } | { config: undefined; problems: ConfigProblem[] } {
+  const result = v.safeParse(configSchema, partial);
+  if (!result.success) return { config: undefined, problems: result.issues.map(problemOf) };
+  const problems: ConfigProblem[] = [];
+  for (const { path, broken, allowed } of RELATIONS) {
+    if (broken(result.output)) problems.push({ path, value: valueAt(result.output, path), expected: allowed });
+  }
+  return problems.length > 0 ? { config: undefined, problems } : { config: deepFreeze(result.output), problems: [] };
+}
+
+/** "limits.connectionsMax: 0 is not allowed; allowed: a whole number from 1 to 1000000000" */
+export function describeProblem(problem: ConfigProblem, from = ""): string {
+  const where = from === "" ? problem.path : `${problem.path} (${from})`;
+  return problem.value === undefined
+    ? `${where}: ${problem.expected}`
+    : `${where}: ${show(problem.value)} is not allowed; allowed: ${problem.expected}`;
+}
+
+/** How a value is shown to people: JSON, cut when long. */
+export function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? text.slice(0, 79) + "…" : text;
+}
+
+export function valueAt(object: unknown, path: string): unknown {
+  let value = object;
+  for (const name of path.split(".")) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}
+
+function problemOf(issue: v.BaseIssue<unknown>): ConfigProblem {
+  const names = (issue.path ?? []).map((item) => String(item.key));
+  const fullPath = names.join(".");
+  // A list is set as a whole: the problem of an item is shown with the list.
+  const path = configKey(fullPath) === undefined && configKey(names[0] ?? "") !== undefined ? names[0] : fullPath;
+  const key = configKey(path);
+  if (key !== undefined) return { path, value: valueAt(issue.path![0].input, path), expected: key.allowed };
+  if (issue.type === "strict_object" && issue.expected === "never") {
+    const meant = nearestPath(path);
+    return {
+      path,
+      value: undefined,
+      expected: "no such key" + (meant === undefined ? "" : `; did you mean ${meant}?`),
+    };
+  }
+  return { path: path === "" ? "the configuration" : path, value: issue.input, expected: "an object with keys" };
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null) {
+    Object.values(value).forEach(deepFreeze);
+    Object.freeze(value);
+  }
+  return value;
+}
+
+/** What the program does when it is told nothing. */
+export const DEFAULT_CONFIG: Config = makeConfig();
