@@ -2,7 +2,7 @@
  * In: an object of a file, of options or of an embedding program. Out: `Config`. @module */
 
 import * as v from "valibot";
-import { configKey, nearestPath } from "./keys.ts";
+import { configKey, nearestPath, sectionNames } from "./keys.ts";
 import { configSchema, RELATIONS } from "./schema.ts";
 
 type DeepReadonly<T> = T extends readonly (infer Item)[] ? readonly Item[]
@@ -51,6 +51,11 @@ export function makeConfig(partial: PartialConfig = {}): Config {
 export function checkConfig(
   partial: unknown,
 ): { config: Config; problems: [] } | { config: undefined; problems: ConfigProblem[] } {
+  // The schema library takes a list for an object without keys.
+  for (const path of ["", ...sectionNames()]) {
+    const value = path === "" ? partial : valueAt(partial, path);
+    if (Array.isArray(value)) return { config: undefined, problems: [notAnObject(path, value)] };
+  }
   const result = v.safeParse(configSchema, partial);
   if (!result.success) return { config: undefined, problems: result.issues.map(problemOf) };
   const problems: ConfigProblem[] = [];
@@ -98,7 +103,11 @@ function problemOf(issue: v.BaseIssue<unknown>): ConfigProblem {
       expected: "no such key" + (meant === undefined ? "" : `; did you mean ${meant}?`),
     };
   }
-  return { path: path === "" ? "the configuration" : path, value: issue.input, expected: "an object with keys" };
+  return notAnObject(path, issue.input);
+}
+
+function notAnObject(path: string, value: unknown): ConfigProblem {
+  return { path: path === "" ? "the configuration" : path, value, expected: "an object with keys" };
 }
 
 function deepFreeze<T>(value: T): T {

@@ -31,6 +31,7 @@ interface AnySchema {
 interface AnyPipeItem extends AnySchema {
   readonly requirement?: unknown;
   readonly description?: string;
+  readonly message?: string;
 }
 
 /** In the order of the schema. */
@@ -78,6 +79,11 @@ export function environmentName(path: string): string {
   return ENVIRONMENT_PREFIX + words.toUpperCase();
 }
 
+/** The sections' names. */
+export function sectionNames(): Iterable<string> {
+  return SECTIONS;
+}
+
 function keysOf(prefix: string, schema: AnySchema): ConfigKey[] {
   const keys: ConfigKey[] = [];
   for (const [name, optional] of Object.entries(schema.entries!)) {
@@ -117,7 +123,7 @@ function allowedBy(schema: AnySchema, checks: readonly AnyPipeItem[]): string {
     case "array":
       return `a list with one or more of ${schema.item!.options!.join(", ")}`;
     default:
-      return requirement("regex") === undefined ? "a text that is not empty" : `a text like ${requirement("regex")}`;
+      return checks.find((check) => typeof check.message === "string")?.message ?? "a text that is not empty";
   }
 }
 

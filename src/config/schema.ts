@@ -87,7 +87,7 @@ export const configSchema = v.strictObject({
     sharedSubscriptionAvailable: key(v.boolean(), true, "$share/… subscriptions (§3.2.2.3.13)"),
     subscriptionIdentifierAvailable: key(v.boolean(), true, "Subscription Identifiers (§3.2.2.3.12)"),
     responseInformation: keyOrNothing(
-      v.pipe(v.string(), v.regex(/^[^+#\0]+$/)),
+      v.pipe(v.string(), v.regex(/^[^+#\0]+$/, "a text without + and #, not empty")),
       "topic prefix for responses, told to clients that ask for it (Response Information, §3.2.2.3.15); " +
         "left out: none",
     ),
