@@ -26,6 +26,8 @@ export interface ConfigProblem {
   readonly value: unknown;
   /** "a whole number from 1 to 65535", "no such key; did you mean …?" */
   readonly expected: string;
+  /** true: the value is allowed by itself, and not beside another one. */
+  readonly relation?: boolean;
 }
 
 /** The configuration is wrong; `problems` says where, each as one line for people. */
@@ -60,7 +62,9 @@ export function checkConfig(
   if (!result.success) return { config: undefined, problems: result.issues.map(problemOf) };
   const problems: ConfigProblem[] = [];
   for (const { path, broken, allowed } of RELATIONS) {
-    if (broken(result.output)) problems.push({ path, value: valueAt(result.output, path), expected: allowed });
+    if (broken(result.output)) {
+      problems.push({ path, value: valueAt(result.output, path), expected: allowed, relation: true });
+    }
   }
   return problems.length > 0 ? { config: undefined, problems } : { config: deepFreeze(result.output), problems: [] };
 }
