@@ -1,7 +1,28 @@
-/** PUBLISH: bytes ⇄ PublishPacket. Spec §3.3. @module */
+/** PUBLISH: bytes ⇄ PublishPacket. Spec §3.3.
+ * In: the body after the Fixed Header, and its flags. Out: a packet whose message is a VIEW of the read buffer, valid
+ * until the turn that handles it ends; who keeps it longer keeps `message.owned()`. Room: pure; no clock, no session.
+ * Layout: Topic Name (2+n) | Packet Identifier (2, QoS > 0) | Properties (5.0) | Payload (rest). @module */
 
-import type { ApplicationMessage } from "./application_message.ts";
-import type { PacketType } from "./control_packet.ts";
+import { ApplicationMessage, NEVER_EXPIRES } from "./application_message.ts";
+import { illFormedString } from "./byte_reader.ts";
+import type { ByteWriter } from "./byte_writer.ts";
+import { PacketType, type ProtocolVersion, type QoS } from "./control_packet.ts";
+import { copyBytes } from "./copy_bytes.ts";
+import { MalformedPacketError, ProtocolError } from "./errors.ts";
+import {
+  badPropertyValue,
+  propertyBits,
+  repeatedProperty,
+  tooManyUserProperties,
+  unknownProperty,
+} from "./property.ts";
+import { checkTopicName, decodeTopicName, topicNameCache } from "./topic_name_bytes.ts";
+import { STRING_BYTES_MAX, utf8Bytes, utf8Kind, writeUtf8 } from "./utf8.ts";
+import {
+  VARIABLE_BYTE_INTEGER_MAX,
+  variableByteIntegerBytes,
+  writeVariableByteInteger,
+} from "./variable_byte_integer.ts";
 
 /** A PUBLISH on the wire. The decoder hands out the same object for each PUBLISH of a connection; it and its borrowed
  * message are valid until the turn that handles it ends. */
@@ -17,4 +38,446 @@ export interface PublishPacket {
   /** topicName, qos, retain, properties and payload. topicName is "" when only an alias was sent, until
    * connection/topic_aliases has resolved it. */
   message: ApplicationMessage;
+}
+
+const { bits: PUBLISH_BITS, repeats: PUBLISH_REPEATS } = propertyBits(PacketType.Publish);
+
+/** Identifiers of the properties that a PUBLISH may carry. §3.3.2.3 */
+const Id = {
+  PayloadFormatIndicator: 0x01,
+  MessageExpiryInterval: 0x02,
+  ContentType: 0x03,
+  ResponseTopic: 0x08,
+  CorrelationData: 0x09,
+  SubscriptionIdentifier: 0x0b,
+  TopicAlias: 0x23,
+  UserProperty: 0x26,
+} as const;
+
+/** Decodes the PUBLISH packets of one connection into one object that is used again. One pass, and no allocation for a
+ * topic that the process has met before. */
+export class PublishReader {
+  readonly #sender: "client" | "server";
+  readonly #userPropertiesMax: number;
+  readonly #packet: PublishPacket = {
+    type: PacketType.Publish,
+    dup: false,
+    packetIdentifier: 0,
+    topicAlias: 0,
+    subscriptionIdentifiers: undefined,
+    message: new ApplicationMessage(),
+  };
+  /** Where the topic cache holds the topic of the PUBLISH before: most often it is that one again. */
+  #topicSlot = -1;
+
+  constructor(sender: "client" | "server", userPropertiesMax: number) {
+    this.#sender = sender;
+    this.#userPropertiesMax = userPropertiesMax;
+  }
+
+  /** @param frameStart offset of the Fixed Header, whose flags were checked. @param at offset of the body. */
+  decode(buffer: Uint8Array, frameStart: number, at: number, end: number, version: ProtocolVersion): PublishPacket {
+    const packet = this.#packet;
+    const message = packet.message;
+    message.renew();
+    const flags = buffer[frameStart];
+    const qos = ((flags >>> 1) & 3) as QoS;
+    const retain = (flags & 1) !== 0;
+    packet.dup = (flags & 8) !== 0;
+    packet.topicAlias = 0;
+    packet.subscriptionIdentifiers = undefined;
+    message.qos = qos;
+    message.retain = retain;
+    message.messageExpiryInterval = NEVER_EXPIRES;
+    message.borrowed = true;
+    message.buffer = buffer;
+    message.forwardedProperties = undefined;
+
+    if (at + 2 > end) throw truncated();
+    const topicStart = at + 2;
+    const topicEnd = topicStart + ((buffer[at] << 8) | buffer[at + 1]);
+    if (topicEnd > end) throw truncated();
+    at = topicEnd;
+    if (topicStart === topicEnd) {
+      message.topicName = "";
+    } else if (this.#topicSlot >= 0 && topicNameCache.holds(this.#topicSlot, buffer, topicStart, topicEnd)) {
+      message.topicName = topicNameCache.nameOf(this.#topicSlot);
+    } else {
+      const slot = this.#topicSlot = topicNameCache.slotOf(buffer, topicStart, topicEnd);
+      message.topicName = slot < 0 ? decodeTopicName(buffer, topicStart, topicEnd) : topicNameCache.nameOf(slot);
+    }
+    message.topicStart = topicStart;
+    message.topicEnd = topicEnd;
+
+    if (qos === 0) {
+      packet.packetIdentifier = 0;
+    } else {
+      if (at + 2 > end) throw truncated();
+      const packetIdentifier = (buffer[at] << 8) | buffer[at + 1];
+      if (packetIdentifier === 0) {
+        throw new ProtocolError(
+          this.#sender === "client" ? "MQTT-2.2.1-3" : "MQTT-2.2.1-4",
+          "the Packet Identifier is 0",
+        );
+      }
+      packet.packetIdentifier = packetIdentifier;
+      at += 2;
+    }
+
+    message.propertiesStart = at;
+    message.propertiesEnd = at;
+    if (version === 5) {
+      if (at >= end) throw truncated();
+      const length = buffer[at];
+      if (length === 0) {
+        message.propertiesStart = message.propertiesEnd = ++at;
+      } else {
+        at = this.#decodeProperties(buffer, at, end);
+      }
+    }
+    if (topicStart === topicEnd && packet.topicAlias === 0) {
+      throw version === 5
+        ? new ProtocolError("§3.3.2.1", "neither a Topic Name nor a Topic Alias")
+        : new ProtocolError("MQTT-4.7.3-1", "a Topic Name is empty");
+    }
+    message.payloadStart = at;
+    message.payloadEnd = end;
+
+    message.frameVersion = version === 5 ? 5 : 4;
+    if (
+      qos === 0 && !retain && packet.topicAlias === 0 && packet.subscriptionIdentifiers === undefined &&
+      message.messageExpiryInterval === NEVER_EXPIRES
+    ) {
+      message.frameStart = frameStart;
+      message.frameEnd = end;
+    } else {
+      message.frameStart = message.frameEnd = 0;
+    }
+    return packet;
+  }
+
+  /** Checks the properties in place. @returns the offset of the payload. */
+  #decodeProperties(buffer: Uint8Array, at: number, packetEnd: number): number {
+    let length = 0;
+    let shift = 0;
+    for (;;) {
+      if (at >= packetEnd) throw truncated();
+      const byte = buffer[at++];
+      length |= (byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        if (byte === 0 && shift > 0) {
+          throw new MalformedPacketError("MQTT-1.5.5-1", "the Property Length is not in its shortest form");
+        }
+        break;
+      }
+      shift += 7;
+      if (shift === 28) throw new MalformedPacketError("MQTT-1.5.5-1", "the Property Length has more than four bytes");
+    }
+    const end = at + length;
+    if (end > packetEnd) throw truncated();
+
+    const packet = this.#packet;
+    const message = packet.message;
+    const first = at;
+    let seen = 0;
+    let userProperties = 0;
+    // What is passed on is one range as long as the properties that are cut stand at its edges; `scattered` when not.
+    let keptStart = at;
+    let keptEnd = at;
+    let keptBytes = 0;
+    let scattered = false;
+    while (at < end) {
+      const start = at;
+      const identifier = buffer[at++];
+      const bit = PUBLISH_BITS[identifier];
+      if (bit === 0) throw unknownProperty(identifier);
+      if ((seen & bit) !== 0 && (PUBLISH_REPEATS & bit) === 0) throw repeatedProperty(identifier);
+      seen |= bit;
+      switch (identifier) {
+        case Id.PayloadFormatIndicator:
+          if (at >= end) throw truncated();
+          if (buffer[at] > 1) throw badPropertyValue(identifier, buffer[at]);
+          at++;
+          break;
+        case Id.ContentType:
+          at = skipText(buffer, at, end, "MQTT-3.3.2-19");
+          break;
+        case Id.ResponseTopic: {
+          const text = at + 2;
+          at = skipText(buffer, at, end, "MQTT-3.3.2-13");
+          checkTopicName(buffer, text, at, "MQTT-3.3.2-14");
+          break;
+        }
+        case Id.CorrelationData:
+          if (at + 2 > end) throw truncated();
+          at += 2 + ((buffer[at] << 8) | buffer[at + 1]);
+          if (at > end) throw truncated();
+          break;
+        case Id.UserProperty:
+          if (++userProperties > this.#userPropertiesMax) throw tooManyUserProperties(this.#userPropertiesMax);
+          at = skipText(buffer, at, end, "MQTT-1.5.7-1");
+          at = skipText(buffer, at, end, "MQTT-1.5.7-1");
+          break;
+        case Id.MessageExpiryInterval:
+          if (at + 4 > end) throw truncated();
+          message.messageExpiryInterval =
+            ((buffer[at] << 24) | (buffer[at + 1] << 16) | (buffer[at + 2] << 8) | buffer[at + 3]) >>> 0;
+          at += 4;
+          continue;
+        case Id.TopicAlias:
+          if (at + 2 > end) throw truncated();
+          packet.topicAlias = (buffer[at] << 8) | buffer[at + 1];
+          if (packet.topicAlias === 0) throw badPropertyValue(identifier, 0);
+          at += 2;
+          continue;
+        case Id.SubscriptionIdentifier:
+          at = this.#subscriptionIdentifier(buffer, at, end);
+          continue;
+      }
+      // Here stand only properties that are passed on.
+      if (keptBytes === 0) keptStart = start;
+      else if (start !== keptEnd) scattered = true;
+      keptEnd = at;
+      keptBytes += at - start;
+    }
+    if (scattered) {
+      message.forwardedProperties = gather(buffer, first, end, keptBytes);
+      message.propertiesStart = message.propertiesEnd = end;
+    } else {
+      message.propertiesStart = keptStart;
+      message.propertiesEnd = keptEnd;
+    }
+    return end;
+  }
+
+  #subscriptionIdentifier(buffer: Uint8Array, at: number, end: number): number {
+    if (this.#sender === "client") {
+      throw new ProtocolError("MQTT-3.3.4-6", "a Client's PUBLISH carries a Subscription Identifier");
+    }
+    let value = 0;
+    for (let shift = 0; shift < 28; shift += 7) {
+      if (at >= end) throw truncated();
+      const byte = buffer[at++];
+      value |= (byte & 0x7f) << shift;
+      if (byte >= 0x80) continue;
+      if (byte === 0 && shift > 0) break;
+      if (value === 0) throw badPropertyValue(Id.SubscriptionIdentifier, 0);
+      (this.#packet.subscriptionIdentifiers ??= []).push(value);
+      return at;
+    }
+    throw new MalformedPacketError("MQTT-1.5.5-1", "a Subscription Identifier is not a Variable Byte Integer");
+  }
+}
+
+function truncated(): MalformedPacketError {
+  return new MalformedPacketError("§2.1.4", "the PUBLISH ends within a field");
+}
+
+function skipText(buffer: Uint8Array, at: number, end: number, statement: string): number {
+  if (at + 2 > end) throw truncated();
+  const start = at + 2;
+  const textEnd = start + ((buffer[at] << 8) | buffer[at + 1]);
+  if (textEnd > end) throw truncated();
+  const kind = utf8Kind(buffer, start, textEnd);
+  if (kind < 0) throw illFormedString(kind, statement);
+  return textEnd;
+}
+
+/** Copies the properties that are passed on out of a list that was checked before. */
+function gather(buffer: Uint8Array, at: number, end: number, keptBytes: number): Uint8Array {
+  const kept = new Uint8Array(keptBytes);
+  let to = 0;
+  while (at < end) {
+    const start = at;
+    const identifier = buffer[at++];
+    switch (identifier) {
+      case Id.MessageExpiryInterval:
+        at += 4;
+        continue;
+      case Id.TopicAlias:
+        at += 2;
+        continue;
+      case Id.SubscriptionIdentifier:
+        while (buffer[at++] >= 0x80);
+        continue;
+      case Id.PayloadFormatIndicator:
+        at++;
+        break;
+      case Id.UserProperty:
+        at += 2 + ((buffer[at] << 8) | buffer[at + 1]);
+        at += 2 + ((buffer[at] << 8) | buffer[at + 1]);
+        break;
+      default:
+        at += 2 + ((buffer[at] << 8) | buffer[at + 1]);
+    }
+    to = copyBytes(kept, to, buffer, start, at);
+  }
+  return kept;
+}
+
+/** How one message is laid out as PUBLISH for one receiver, measured before it is written. One object is enough for
+ * any number of messages: `measure`, then `write` at once. */
+export class PublishLayout {
+  /** Bytes of the whole packet. May exceed what a packet can have: then it must not be written. */
+  frameBytes = 0;
+  /** Offset of the Packet Identifier from the start of the frame, or -1. */
+  packetIdentifierAt = -1;
+  #remainingLength = 0;
+  #topicBytes = 0;
+  #propertyLength = 0;
+  /** The Topic Name's bytes stand in the message's buffer. */
+  #topicInBuffer = false;
+
+  /** For the parameters see `PublishFrameEncoder.encode`. */
+  measure(
+    message: ApplicationMessage,
+    version: 4 | 5,
+    qos: QoS,
+    subscriptionIdentifiers: readonly number[] | undefined,
+    expirySeconds: number,
+    topicAlias: number,
+    withTopic: boolean,
+  ): void {
+    this.#topicInBuffer = message.topicEnd > message.topicStart;
+    if (!withTopic) this.#topicBytes = 0;
+    else if (this.#topicInBuffer) this.#topicBytes = message.topicEnd - message.topicStart;
+    else {
+      this.#topicBytes = utf8Bytes(message.topicName);
+      if (this.#topicBytes <= 0 || this.#topicBytes > STRING_BYTES_MAX) {
+        throw new RangeError(`a Topic Name that cannot be sent, ${message.topicName.length} characters`);
+      }
+    }
+    let length = 2 + this.#topicBytes + (qos === 0 ? 0 : 2) + message.payloadEnd - message.payloadStart;
+    if (version === 5) {
+      let properties = message.forwardedProperties === undefined
+        ? message.propertiesEnd - message.propertiesStart
+        : message.forwardedProperties.length;
+      if (expirySeconds !== NEVER_EXPIRES) properties += 5;
+      if (topicAlias !== 0) properties += 3;
+      if (subscriptionIdentifiers !== undefined) {
+        for (let i = 0; i < subscriptionIdentifiers.length; i++) {
+          properties += 1 + variableByteIntegerBytes(subscriptionIdentifiers[i]);
+        }
+      }
+      this.#propertyLength = properties;
+      length += properties + variableByteIntegerBytes(properties);
+    }
+    this.#remainingLength = length;
+    this.frameBytes = 1 + variableByteIntegerBytes(length) + length;
+    this.packetIdentifierAt = qos === 0 ? -1 : this.frameBytes - length + 2 + this.#topicBytes;
+  }
+
+  /** Whether a Control Packet can be that long at all. */
+  get encodable(): boolean {
+    return this.#remainingLength <= VARIABLE_BYTE_INTEGER_MAX;
+  }
+
+  /** Writes what was measured, with DUP 0, at `at`; `target` must have the room. The Packet Identifier is 0. */
+  write(
+    target: Uint8Array,
+    at: number,
+    message: ApplicationMessage,
+    version: 4 | 5,
+    qos: QoS,
+    retain: boolean,
+    subscriptionIdentifiers: readonly number[] | undefined,
+    expirySeconds: number,
+    topicAlias: number,
+  ): void {
+    const { buffer } = message;
+    target[at++] = 0x30 | (qos << 1) | (retain ? 1 : 0);
+    at = writeVariableByteInteger(target, at, this.#remainingLength);
+    const topicBytes = this.#topicBytes;
+    target[at++] = topicBytes >>> 8;
+    target[at++] = topicBytes;
+    if (topicBytes > 0) {
+      at = this.#topicInBuffer
+        ? copyBytes(target, at, buffer, message.topicStart, message.topicEnd)
+        : writeUtf8(target, at, message.topicName, topicBytes);
+    }
+    if (qos !== 0) {
+      target[at++] = 0;
+      target[at++] = 0;
+    }
+    if (version === 5) {
+      at = writeVariableByteInteger(target, at, this.#propertyLength);
+      if (expirySeconds !== NEVER_EXPIRES) {
+        target[at++] = Id.MessageExpiryInterval;
+        target[at++] = expirySeconds >>> 24;
+        target[at++] = expirySeconds >>> 16;
+        target[at++] = expirySeconds >>> 8;
+        target[at++] = expirySeconds;
+      }
+      if (topicAlias !== 0) {
+        target[at++] = Id.TopicAlias;
+        target[at++] = topicAlias >>> 8;
+        target[at++] = topicAlias;
+      }
+      if (subscriptionIdentifiers !== undefined) {
+        for (let i = 0; i < subscriptionIdentifiers.length; i++) {
+          target[at++] = Id.SubscriptionIdentifier;
+          at = writeVariableByteInteger(target, at, subscriptionIdentifiers[i]);
+        }
+      }
+      const forwarded = message.forwardedProperties;
+      if (forwarded !== undefined) {
+        at = copyBytes(target, at, forwarded, 0, forwarded.length);
+      } else if (message.propertiesEnd === message.payloadStart) {
+        copyBytes(target, at, buffer, message.propertiesStart, message.payloadEnd);
+        return;
+      } else {
+        at = copyBytes(target, at, buffer, message.propertiesStart, message.propertiesEnd);
+      }
+    }
+    copyBytes(target, at, buffer, message.payloadStart, message.payloadEnd);
+  }
+}
+
+const layout = new PublishLayout();
+
+/** Appends a PUBLISH as it stands, with its DUP, Packet Identifier, alias and identifiers. For the client side; the
+ * broker's deliveries go through publish_frame.ts.
+ * @returns false when it does not fit into `maximumPacketSize`.
+ * @throws RangeError for a packet that cannot be encoded. */
+export function encodePublish(
+  writer: ByteWriter,
+  packet: PublishPacket,
+  version: ProtocolVersion,
+  maximumPacketSize: number,
+): boolean {
+  const { message, packetIdentifier, subscriptionIdentifiers } = packet;
+  const { qos, retain, messageExpiryInterval } = message;
+  const alias = version === 5 ? packet.topicAlias : 0;
+  if (qos === 0 && packet.dup) throw new RangeError("DUP at QoS 0");
+  if (qos !== 0 && !isUint16(packetIdentifier)) throw new RangeError(`${packetIdentifier} is not a Packet Identifier`);
+  if (alias !== 0 && !isUint16(alias)) throw new RangeError(`${alias} is not a Topic Alias`);
+  const frameVersion = version === 5 ? 5 : 4;
+  const withTopic = alias === 0 || message.topicName !== "";
+  layout.measure(message, frameVersion, qos, subscriptionIdentifiers, messageExpiryInterval, alias, withTopic);
+  if (!layout.encodable) throw new RangeError(`${layout.frameBytes} bytes, more than a Control Packet can have`);
+  if (layout.frameBytes > maximumPacketSize) return false;
+  writer.reserve(layout.frameBytes);
+  const at = writer.length;
+  layout.write(
+    writer.buffer,
+    at,
+    message,
+    frameVersion,
+    qos,
+    retain,
+    subscriptionIdentifiers,
+    messageExpiryInterval,
+    alias,
+  );
+  if (packet.dup) writer.buffer[at] |= 8;
+  if (qos !== 0) {
+    writer.buffer[at + layout.packetIdentifierAt] = packetIdentifier >>> 8;
+    writer.buffer[at + layout.packetIdentifierAt + 1] = packetIdentifier;
+  }
+  writer.length = at + layout.frameBytes;
+  return true;
+}
+
+function isUint16(value: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= 0xffff;
 }

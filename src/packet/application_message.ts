@@ -1,0 +1,165 @@
+/** An Application Message: what a PUBLISH carries, on its way from publisher to subscribers. Spec §1.2, §3.3.
+ * In: a region of a read buffer (borrowed), or parts to be laid out (owned). Out: offsets into one buffer, so that
+ * forwarding copies bytes and builds nothing. Room: pure; no clock, no session.
+ * Layout of an owned buffer: Topic Name (2+n) | forwarded Properties (no length) | Payload.
+ * In a borrowed buffer the same three regions stand in that order with other bytes between them. @module */
+
+import { ByteReader } from "./byte_reader.ts";
+import { ByteWriter } from "./byte_writer.ts";
+import { PacketType, type ProtocolVersion, type QoS } from "./control_packet.ts";
+import { copyBytes } from "./copy_bytes.ts";
+import { Omit, type Properties, readPropertyList, type UserProperty, writePropertyList } from "./property.ts";
+
+/** No Message Expiry Interval: the message never expires. */
+export const NEVER_EXPIRES = -1;
+
+let nextSerial = 1;
+
+/** Fields are written only by those who make a message (the decoder, `ApplicationMessage.create`); all else reads.
+ *
+ * Owner: a borrowed message belongs to the decoder and is valid until the turn that handles it ends. Who keeps one
+ * longer keeps `owned()`. */
+export class ApplicationMessage {
+  topicName = "";
+  qos: QoS = 0;
+  retain = false;
+  /** Seconds as received, or NEVER_EXPIRES. */
+  messageExpiryInterval = NEVER_EXPIRES;
+  /** When the Server took the message: milliseconds of the broker's wall clock. Set by the broker. */
+  receivedAtMs = 0;
+  /** Tells two messages apart, also where one borrowed object is used again: frames made for one are not another's. */
+  serial = 0;
+  /** true: `buffer` is a read buffer that will be overwritten. */
+  borrowed = false;
+  buffer: Uint8Array = EMPTY;
+  /** The Topic Name's UTF-8 without its length; the two bytes before `topicStart` are the length. Empty in the frame
+   * (topicStart === topicEnd) when the PUBLISH used a Topic Alias: then `topicName` alone holds the topic. */
+  topicStart = 0;
+  topicEnd = 0;
+  /** The properties that are passed on unchanged and in order, encoded: all but Topic Alias, Subscription Identifier
+   * and Message Expiry Interval. If a received PUBLISH has one of those three in between, the decoder puts the rest
+   * into `forwardedProperties` instead. */
+  propertiesStart = 0;
+  propertiesEnd = 0;
+  /** Set instead of [propertiesStart, propertiesEnd) when the forwarded properties are not contiguous in `buffer`. */
+  forwardedProperties: Uint8Array | undefined = undefined;
+  payloadStart = 0;
+  payloadEnd = 0;
+  /** The whole received frame, if it can be sent on byte for byte to a subscriber of the same kind (`frameVersion`: 5,
+   * or 4 for both 3.x), at the same QoS 0 and RETAIN 0: no alias, no expiry, no Subscription Identifier.
+   * frameEnd === 0: it cannot. */
+  frameStart = 0;
+  frameEnd = 0;
+  frameVersion: 4 | 5 = 4;
+  #owned: ApplicationMessage | undefined = undefined;
+
+  /** Makes an owned message from its parts. Defaults: QoS 0, not retained, no properties.
+   * `properties` may hold those of PUBLISH and Will; topicAlias, subscriptionIdentifiers and willDelayInterval are
+   * ignored, messageExpiryInterval becomes the field. The payload is copied.
+   * @throws RangeError when the Topic Name or a property exceeds 65,535 bytes, or another property is there. */
+  static create(parts: {
+    topicName: string;
+    payload: Uint8Array;
+    qos?: QoS;
+    retain?: boolean;
+    properties?: Properties;
+    receivedAtMs?: number;
+  }): ApplicationMessage {
+    const { topicName, payload, qos = 0, retain = false, properties, receivedAtMs = 0 } = parts;
+    const front = new ByteWriter();
+    front.string(topicName);
+    const topicEnd = front.length;
+    if (properties !== undefined) writePropertyList(front, properties, PacketType.Publish, Omit.Nothing, NOT_FORWARDED);
+    const buffer = new Uint8Array(front.length + payload.length);
+    buffer.set(front.written);
+    buffer.set(payload, front.length);
+
+    const message = new ApplicationMessage();
+    message.renew();
+    message.topicName = topicName;
+    message.qos = qos;
+    message.retain = retain;
+    message.messageExpiryInterval = properties?.messageExpiryInterval ?? NEVER_EXPIRES;
+    message.receivedAtMs = receivedAtMs;
+    message.#layOut(buffer, topicEnd, front.length);
+    return message;
+  }
+
+  /** Starts a new message in a reused borrowed object: gives it a serial of its own and forgets the old copy. */
+  renew(): void {
+    this.serial = nextSerial++;
+    this.#owned = undefined;
+  }
+
+  get payload(): Uint8Array {
+    return this.buffer.subarray(this.payloadStart, this.payloadEnd);
+  }
+
+  get payloadBytes(): number {
+    return this.payloadEnd - this.payloadStart;
+  }
+
+  /** This message in a buffer of its own, made once however many sessions keep it; itself when it is owned.
+   * The copy has the same serial: it is the same message, so what was encoded for one is right for the other. */
+  owned(): ApplicationMessage {
+    if (!this.borrowed) return this;
+    return this.#owned ??= this.#copy();
+  }
+
+  #copy(): ApplicationMessage {
+    // A PUBLISH with a Topic Alias alone brought no Topic Name: its bytes are made from the resolved name.
+    const aliased = this.topicStart === this.topicEnd;
+    const topic = aliased ? new ByteWriter(2 + this.topicName.length) : undefined;
+    topic?.string(this.topicName);
+    const topicBytes = topic === undefined ? 2 + this.topicEnd - this.topicStart : topic.length;
+    const forwarded = this.forwardedProperties;
+    const propertyBytes = forwarded === undefined ? this.propertiesEnd - this.propertiesStart : forwarded.length;
+    const buffer = new Uint8Array(topicBytes + propertyBytes + this.payloadBytes);
+    let at = topic === undefined
+      ? copyBytes(buffer, 0, this.buffer, this.topicStart - 2, this.topicEnd)
+      : copyBytes(buffer, 0, topic.buffer, 0, topic.length);
+    at = forwarded === undefined
+      ? copyBytes(buffer, at, this.buffer, this.propertiesStart, this.propertiesEnd)
+      : copyBytes(buffer, at, forwarded, 0, forwarded.length);
+    copyBytes(buffer, at, this.buffer, this.payloadStart, this.payloadEnd);
+
+    const copy = new ApplicationMessage();
+    copy.topicName = this.topicName;
+    copy.qos = this.qos;
+    copy.retain = this.retain;
+    copy.messageExpiryInterval = this.messageExpiryInterval;
+    copy.receivedAtMs = this.receivedAtMs;
+    copy.serial = this.serial;
+    copy.#layOut(buffer, topicBytes, at);
+    return copy;
+  }
+
+  #layOut(buffer: Uint8Array, topicEnd: number, payloadStart: number): void {
+    this.buffer = buffer;
+    this.topicStart = 2;
+    this.topicEnd = topicEnd;
+    this.propertiesStart = topicEnd;
+    this.propertiesEnd = this.payloadStart = payloadStart;
+    this.payloadEnd = buffer.length;
+  }
+
+  /** The properties that are passed on, and the Message Expiry Interval, decoded. For tools and tests, not for the hot path. */
+  get properties(): Properties & { userProperties?: UserProperty[] } {
+    const reader = this.forwardedProperties === undefined
+      ? new ByteReader().reset(this.buffer, this.propertiesStart, this.propertiesEnd)
+      : new ByteReader().reset(this.forwardedProperties, 0, this.forwardedProperties.length);
+    const properties = readPropertyList(reader, PacketType.Publish, Infinity);
+    if (this.messageExpiryInterval !== NEVER_EXPIRES) properties.messageExpiryInterval = this.messageExpiryInterval;
+    return properties;
+  }
+}
+
+/** What a PUBLISH or a Will carries and an Application Message does not pass on with its other properties. */
+const NOT_FORWARDED: ReadonlySet<keyof Properties> = new Set<keyof Properties>([
+  "topicAlias",
+  "subscriptionIdentifiers",
+  "messageExpiryInterval",
+  "willDelayInterval",
+]);
+const EMPTY = new Uint8Array(0);
+export type { ProtocolVersion };

@@ -1,0 +1,232 @@
+/** Application Message → the bytes of a PUBLISH, encoded once for each distinct layout. Spec §3.3.
+ * Two subscribers of one message get equal bytes when protocol version, QoS, RETAIN, Subscription Identifiers and
+ * remaining expiry are equal; only the Packet Identifier differs, and it is patched in the copy.
+ * In: a message and the terms of one receiver. Out: where the bytes lie. Room: pure. @module */
+
+import { type ApplicationMessage, NEVER_EXPIRES } from "./application_message.ts";
+import type { QoS } from "./control_packet.ts";
+import { PublishLayout } from "./publish.ts";
+
+/** Where one encoded PUBLISH lies. To be read before the next `encode`, and `buffer` must not be kept unless
+ * `passThrough` says so. A frame larger than any Control Packet has `end - start` above 0xFFFFFFFF and no bytes: every
+ * comparison with a Maximum Packet Size refuses it. */
+export interface PublishFrame {
+  /** The read buffer itself for a frame that is sent on as received, else the encoder's scratch buffer. */
+  buffer: Uint8Array;
+  start: number;
+  end: number;
+  /** Offset in `buffer` of the two Packet Identifier bytes (0x0000 in the frame), or -1 at QoS 0. */
+  packetIdentifierAt: number;
+  /** true: `buffer` is the message's own and [start, end) may be referred to until the message's turn ends.
+   * false: copy now. */
+  passThrough: boolean;
+}
+
+/** (version, QoS, RETAIN) without identifiers: 2 × 3 × 2. */
+const PLAIN_SLOTS = 12;
+/** Subscription Identifiers come from few different subscriptions when many receivers share them. */
+const IDENTIFIER_SLOTS = 8;
+/** Beyond this many bytes for one message, further layouts are encoded anew each time instead of being kept. */
+const KEPT_BYTES_MAX = 4 * 1024 * 1024;
+/** A scratch buffer that grew beyond this is given back when the next message comes. */
+const SCRATCH_RETAINED_BYTES_MAX = 1024 * 1024;
+const SCRATCH_INITIAL_BYTES = 16 * 1024;
+const NO_BYTES = new Uint8Array(0);
+
+class Slot implements PublishFrame {
+  buffer: Uint8Array = NO_BYTES;
+  start = 0;
+  end = 0;
+  packetIdentifierAt = -1;
+  passThrough = false;
+  /** 0: holds nothing. Serials begin at 1. */
+  serial = 0;
+  expirySeconds = NEVER_EXPIRES;
+  identifiers: readonly number[] | undefined = undefined;
+  /** version, QoS and RETAIN in one number. */
+  terms = 0;
+}
+
+export class PublishFrameEncoder {
+  readonly #layout = new PublishLayout();
+  readonly #plain: Slot[] = Array.from({ length: PLAIN_SLOTS }, () => new Slot());
+  readonly #identified: Slot[] = Array.from({ length: IDENTIFIER_SLOTS }, () => new Slot());
+  /** The frame behind the kept ones, overwritten by the next that is not kept. */
+  readonly #passing = new Slot();
+  readonly #asReceived = new Slot();
+  #scratch = NO_BYTES;
+  /** Where the next frame goes: bytes at the front of `#scratch` that kept frames of the current message take. */
+  #free = 0;
+  /** Bytes of all kept frames of the current message, also of those in a scratch buffer that became too small. */
+  #keptBytes = 0;
+  /** Slots may refer to a former scratch buffer. */
+  #grown = false;
+  #serial = 0;
+
+  constructor() {
+    this.#asReceived.passThrough = true;
+  }
+
+  /** Encodes `message`, or finds the layout that it encoded for it before (same `serial`).
+   * DUP is 0; the writer sets bit 3 of the first byte in its copy.
+   * @param version 5, or 4 for 3.1.1 and 3.1 (no properties).
+   * @param subscriptionIdentifiers compared by identity: pass the same array for the same subscription.
+   * @param expirySeconds what is left of the Message Expiry Interval, or NEVER_EXPIRES.
+   * @param topicAlias 0 = none; else the alias is written, and the Topic Name only when `withTopic`. Not cached. */
+  encode(
+    message: ApplicationMessage,
+    version: 4 | 5,
+    qos: QoS,
+    retain: boolean,
+    subscriptionIdentifiers: readonly number[] | undefined,
+    expirySeconds: number,
+    topicAlias: number,
+    withTopic: boolean,
+  ): PublishFrame {
+    if (version === 4) {
+      // 3.x has no properties: whatever the terms say, the bytes are the same.
+      subscriptionIdentifiers = undefined;
+      expirySeconds = NEVER_EXPIRES;
+      topicAlias = 0;
+    }
+    if (
+      message.frameEnd !== 0 && qos === 0 && !retain && message.frameVersion === version &&
+      subscriptionIdentifiers === undefined && topicAlias === 0 && expirySeconds === NEVER_EXPIRES
+    ) {
+      const frame = this.#asReceived;
+      frame.buffer = message.buffer;
+      frame.start = message.frameStart;
+      frame.end = message.frameEnd;
+      return frame;
+    }
+    if (message.serial !== this.#serial) this.#begin(message.serial);
+    if (topicAlias !== 0) {
+      this.#passing.serial = 0;
+      return this.#fill(
+        this.#passing,
+        message,
+        version,
+        qos,
+        retain,
+        subscriptionIdentifiers,
+        expirySeconds,
+        topicAlias,
+        withTopic,
+      );
+    }
+
+    const terms = (version === 5 ? 6 : 0) + qos * 2 + (retain ? 1 : 0);
+    let slot: Slot | undefined;
+    if (subscriptionIdentifiers === undefined) {
+      slot = this.#plain[terms];
+      if (slot.serial === message.serial && slot.expirySeconds === expirySeconds) return slot;
+      // Another expiry for the same terms: the time passed on within one turn, or the caller is a test. Kept is one.
+      if (slot.serial === message.serial) slot = undefined;
+    } else {
+      for (let i = 0; i < IDENTIFIER_SLOTS; i++) {
+        const candidate = this.#identified[i];
+        if (candidate.serial !== message.serial) {
+          slot = candidate;
+          break;
+        }
+        if (
+          candidate.identifiers === subscriptionIdentifiers && candidate.terms === terms &&
+          candidate.expirySeconds === expirySeconds
+        ) return candidate;
+      }
+    }
+    if (slot === undefined || this.#keptBytes >= KEPT_BYTES_MAX) {
+      slot = this.#passing;
+      if (
+        slot.serial === message.serial && slot.terms === terms && slot.identifiers === subscriptionIdentifiers &&
+        slot.expirySeconds === expirySeconds
+      ) return slot;
+    }
+    this.#fill(slot, message, version, qos, retain, subscriptionIdentifiers, expirySeconds, 0, true);
+    slot.serial = message.serial;
+    slot.terms = terms;
+    slot.identifiers = subscriptionIdentifiers;
+    slot.expirySeconds = expirySeconds;
+    if (slot !== this.#passing) {
+      if (slot.buffer !== NO_BYTES) {
+        this.#free = slot.end;
+        this.#keptBytes += slot.end - slot.start;
+      }
+      this.#passing.serial = 0;
+    }
+    return slot;
+  }
+
+  /** Gives a large scratch buffer back now, rather than when the next message comes. */
+  trim(): void {
+    this.#begin(0);
+  }
+
+  #begin(serial: number): void {
+    this.#serial = serial;
+    this.#free = 0;
+    this.#keptBytes = 0;
+    if (this.#scratch.length > SCRATCH_RETAINED_BYTES_MAX) this.#scratch = NO_BYTES;
+    if (this.#grown) {
+      this.#grown = false;
+      for (const slot of this.#plain) clear(slot);
+      for (const slot of this.#identified) clear(slot);
+      clear(this.#passing);
+    }
+  }
+
+  #fill(
+    slot: Slot,
+    message: ApplicationMessage,
+    version: 4 | 5,
+    qos: QoS,
+    retain: boolean,
+    subscriptionIdentifiers: readonly number[] | undefined,
+    expirySeconds: number,
+    topicAlias: number,
+    withTopic: boolean,
+  ): PublishFrame {
+    const layout = this.#layout;
+    const hasTopic = topicAlias === 0 || withTopic;
+    layout.measure(message, version, qos, subscriptionIdentifiers, expirySeconds, topicAlias, hasTopic);
+    if (!layout.encodable) {
+      slot.buffer = NO_BYTES;
+      slot.start = 0;
+      slot.end = 0x1_0000_0000;
+      slot.packetIdentifierAt = -1;
+      return slot;
+    }
+    if (this.#free + layout.frameBytes > this.#scratch.length) this.#grow(layout.frameBytes);
+    const start = this.#free;
+    layout.write(
+      this.#scratch,
+      start,
+      message,
+      version,
+      qos,
+      retain,
+      subscriptionIdentifiers,
+      expirySeconds,
+      topicAlias,
+    );
+    slot.buffer = this.#scratch;
+    slot.start = start;
+    slot.end = start + layout.frameBytes;
+    slot.packetIdentifierAt = qos === 0 ? -1 : start + layout.packetIdentifierAt;
+    return slot;
+  }
+
+  /** Kept frames stay where they are: their slots refer to the old buffer until the next message. */
+  #grow(frameBytes: number): void {
+    const doubled = Math.max(SCRATCH_INITIAL_BYTES, Math.min(this.#scratch.length * 2, SCRATCH_RETAINED_BYTES_MAX));
+    this.#scratch = new Uint8Array(Math.max(frameBytes, doubled));
+    this.#free = 0;
+    this.#grown = true;
+  }
+}
+
+function clear(slot: Slot): void {
+  slot.buffer = NO_BYTES;
+  slot.serial = 0;
+  slot.identifiers = undefined;
+}

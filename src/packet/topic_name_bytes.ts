@@ -1,0 +1,74 @@
+/** Topic Names on the wire: the rules that a field must keep, and a cache of those that were met before.
+ * Spec §3.3.2.1, §4.7. In: a range of bytes. Out: the string. Room: pure; what a Topic Name means is topic/'s.
+ * A connection mostly repeats a topic, and a broker sees few topics many times: a known one costs a comparison of
+ * bytes, no validation and no new string (and its string already carries its hash for the tables of the router). @module */
+
+import { illFormedString } from "./byte_reader.ts";
+import { ProtocolError } from "./errors.ts";
+import { decodeUtf8, utf8Kind } from "./utf8.ts";
+
+const PLUS = 0x2b;
+const HASH = 0x23;
+
+/** Refuses wildcards and emptiness in a Topic Name that is well-formed UTF-8. The packet can be parsed and its content
+ * is not allowed, which is what §1.2 calls a Protocol Error (0x90 is for well-formed names that are not accepted). */
+export function checkTopicName(buffer: Uint8Array, start: number, end: number, statement: string): void {
+  if (start === end) throw new ProtocolError("MQTT-4.7.3-1", "a Topic Name is empty");
+  for (let at = start; at < end; at++) {
+    if (buffer[at] === PLUS || buffer[at] === HASH) {
+      throw new ProtocolError(statement, "a Topic Name contains a wildcard character");
+    }
+  }
+}
+
+/** Reads the Topic Name [start, end). @throws when it is not one. */
+export function decodeTopicName(buffer: Uint8Array, start: number, end: number): string {
+  const kind = utf8Kind(buffer, start, end);
+  if (kind < 0) throw illFormedString(kind, "MQTT-3.3.2-1");
+  checkTopicName(buffer, start, end, "MQTT-3.3.2-2");
+  return decodeUtf8(buffer, start, end, kind);
+}
+
+/** Slots of the cache; a power of two. With 128 bytes each, 1 MiB for the process. */
+const SLOTS = 8192;
+/** Longer Topic Names are read anew each time. */
+const CACHED_BYTES_MAX = 128;
+
+let slotBytes = new Uint8Array(0);
+const slotLengths = new Uint8Array(SLOTS);
+const slotNames: string[] = new Array(SLOTS).fill("");
+
+/** Remembers Topic Names for all connections of the process, one per slot; a new one takes the place of the old.
+ * Only names that were found valid are kept, so a hit needs no check. */
+export const topicNameCache = {
+  /** The slot that holds the Topic Name [start, end), filled now if need be; -1 when it is too long to be kept. */
+  slotOf(buffer: Uint8Array, start: number, end: number): number {
+    const length = end - start;
+    if (length > CACHED_BYTES_MAX) return -1;
+    let hash = 0x811c9dc5 ^ length; // FNV-1a
+    for (let at = start; at < end; at++) hash = Math.imul(hash ^ buffer[at], 0x01000193);
+    const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
+    if (!this.holds(slot, buffer, start, end)) {
+      const name = decodeTopicName(buffer, start, end);
+      if (slotBytes.length === 0) slotBytes = new Uint8Array(SLOTS * CACHED_BYTES_MAX);
+      const base = slot * CACHED_BYTES_MAX;
+      for (let i = 0; i < length; i++) slotBytes[base + i] = buffer[start + i];
+      slotLengths[slot] = length;
+      slotNames[slot] = name;
+    }
+    return slot;
+  },
+
+  /** Whether `slot` holds just these bytes. */
+  holds(slot: number, buffer: Uint8Array, start: number, end: number): boolean {
+    const length = end - start;
+    if (length === 0 || slotLengths[slot] !== length) return false;
+    const base = slot * CACHED_BYTES_MAX;
+    for (let i = 0; i < length; i++) if (slotBytes[base + i] !== buffer[start + i]) return false;
+    return true;
+  },
+
+  nameOf(slot: number): string {
+    return slotNames[slot];
+  },
+};
