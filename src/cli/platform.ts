@@ -1,0 +1,30 @@
+/** Everything that differs from one operating system to the other, in one place. @module */
+
+const WINDOWS = Deno.build.os === "windows";
+
+/** What asks the program to end. Windows has no SIGTERM for others to send; SIGBREAK is Ctrl+Break, and what comes when
+ * the console window closes. */
+export const STOP_SIGNALS: readonly Deno.Signal[] = WINDOWS ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
+
+/** The environment's variables. Their names have no case on Windows: there they are upper case here. */
+export function environmentVariables(): Record<string, string> {
+  const variables = Deno.env.toObject();
+  if (!WINDOWS) return variables;
+  return Object.fromEntries(Object.entries(variables).map(([name, value]) => [name.toUpperCase(), value]));
+}
+
+/** How this program was called, for usage lines. */
+export function programName(): string {
+  return Deno.build.standalone ? "quetzal" : "deno run -A main.ts";
+}
+
+/** Why a port may be refused, and what to do. */
+export function portPermissionHint(port: number): string {
+  if (WINDOWS) {
+    return "the system keeps it for itself (netsh interface ipv4 show excludedportrange protocol=tcp); " +
+      "choose another one with --port";
+  }
+  return port < 1024
+    ? "ports below 1024 are for privileged users; choose another one with --port, such as --port 1883"
+    : "choose another one with --port";
+}

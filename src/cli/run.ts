@@ -1,0 +1,58 @@
+/** The command line, from arguments to exit code: finds the command and turns what it throws into one clear line.
+ * @module */
+
+import { ConfigError } from "../config/config.ts";
+import { type CommandLine, ExitCode, parseCommandLine, UsageError } from "./arguments.ts";
+import { checkConfigCommand } from "./check_config.ts";
+import { loadConfiguration, printConfiguration, UnreadableFileError } from "./configuration.ts";
+import { showHelp } from "./help.ts";
+import { processTerminal, type Terminal } from "./terminal.ts";
+import { showVersion } from "./version.ts";
+
+/** @returns the exit code. Never throws for what a user did; a bug shows its stack. */
+export async function runCommandLine(
+  args: readonly string[],
+  terminal: Terminal = processTerminal(),
+): Promise<ExitCode> {
+  try {
+    return await runCommand(parseCommandLine(args), terminal);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      terminal.complain(`quetzal: ${error.message}`);
+      return ExitCode.Usage;
+    }
+    if (error instanceof ConfigError) {
+      for (const problem of error.problems) terminal.complain(`quetzal: ${problem}`);
+      return ExitCode.Usage;
+    }
+    if (error instanceof UnreadableFileError) {
+      terminal.complain(`quetzal: ${error.message}`);
+      return ExitCode.Failed;
+    }
+    throw error;
+  }
+}
+
+async function runCommand(commandLine: CommandLine, terminal: Terminal): Promise<ExitCode> {
+  if (commandLine.command === "help") {
+    showHelp(terminal, commandLine.topic);
+    return ExitCode.Ok;
+  }
+  if (commandLine.command === "version") {
+    showVersion(terminal);
+    return ExitCode.Ok;
+  }
+  if (commandLine.json && !commandLine.printConfig) throw new UsageError("--json goes with --print-config");
+  const loaded = await loadConfiguration(commandLine, terminal);
+  if (commandLine.printConfig) {
+    printConfiguration(loaded, commandLine.json, terminal);
+    return ExitCode.Ok;
+  }
+  if (commandLine.command === "check-config") {
+    checkConfigCommand(loaded, terminal);
+    return ExitCode.Ok;
+  }
+  // The broker is loaded only by those who run it.
+  const { serve } = await import("./serve.ts");
+  return await serve(loaded.config, terminal);
+}
