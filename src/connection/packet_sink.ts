@@ -37,6 +37,14 @@ export interface SinkSettings {
   readonly requestProblemInformation: boolean;
 }
 
+/** What the Server announced for the Client's direction. */
+export interface IncomingSettings {
+  /** Bytes: the Server's Maximum Packet Size. */
+  readonly maximumPacketSize: number;
+  /** The Server's Topic Alias Maximum; 0 = the Client may use none. */
+  readonly topicAliasMaximum: number;
+}
+
 export interface PacketSink {
   readonly remoteAddress: string;
   readonly remoteHost: string;
@@ -44,8 +52,8 @@ export interface PacketSink {
   readonly listenerUrl: string;
   /** Once, before the first packet is sent. */
   configure(settings: SinkSettings): void;
-  /** From now on the Client may send packets of this size (the Server's Maximum Packet Size). */
-  accept(incomingPacketSizeMax: number): void;
+  /** The Client is let in: what it may send from now on. */
+  accept(incoming: IncomingSettings): void;
   send(packet: ServerPacket): void;
   /** PUBACK 4, PUBREC 5, PUBREL 6, PUBCOMP 7. `reasonString` is left out where it is not wanted or does not fit. */
   acknowledge(type: 4 | 5 | 6 | 7, packetIdentifier: number, reasonCode: number, reasonString?: string): void;
@@ -61,8 +69,9 @@ export interface PacketSink {
   ): Delivery;
   /** Bytes that wait to be written. */
   readonly outboundBytes: number;
-  /** true while `outboundBytes` is above the mark from which publishers shall wait. `onRelief` is called when it falls. */
+  /** true while `outboundBytes` is above the mark from which publishers shall wait. */
   readonly congested: boolean;
+  /** Called, in a turn of its own, when a sink that was congested no longer is. */
   onRelief: (() => void) | undefined;
   /** No further packet of this Client is handed to the dispatcher until `resumeReading`; the bytes stay where they are. */
   pauseReading(): void;

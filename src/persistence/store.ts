@@ -1,7 +1,7 @@
 /** Contract: what must survive a restart. Types only.
  *
  * The dispatcher tells the store of each change as it makes it (all calls are synchronous and return at once), and the
- * store gathers them: the changes of one turn are one batch. `ticket` is the number of the batch that is growing now;
+ * store gathers them: the changes of one turn are one batch. `ticket` is the number of the batch of the last change;
  * when `safe` has reached a ticket, everything that was told before under it has survived whatever may happen. What
  * acknowledges a change waits for that. A store without a disk is always safe.
  * Only sessions that persist, and retained messages, are ever told of: what is not persistent costs nothing here.
@@ -76,7 +76,9 @@ export interface Store {
   putRetained(message: ApplicationMessage): void;
   deleteRetained(topicName: string): void;
 
-  /** The batch that is growing. */
+  /** Number of changes told so far: the same before and after means that nothing needs to wait. */
+  readonly changes: number;
+  /** The batch that holds the last change. */
   readonly ticket: number;
   /** All batches up to this one are safe. Never above `ticket`; equal to it in a store without a disk. */
   readonly safe: number;

@@ -44,6 +44,12 @@ export class PendingQueue {
     this.#bytes += bytes;
   }
 
+  /** Appends what was in the queue before a restart, whatever the limits say now. */
+  restore(outgoing: OutgoingMessage): void {
+    this.#queue.push(outgoing);
+    this.#bytes += outgoing.bytes;
+  }
+
   shift(): OutgoingMessage | undefined {
     const outgoing = this.#queue.shift();
     if (outgoing !== undefined) this.#bytes -= outgoing.bytes;

@@ -3,12 +3,12 @@
 import type { QoS } from "../packet/control_packet.ts";
 import type { Session } from "./session.ts";
 
-export class Subscription {
+export class Subscription<S extends Session = Session> {
   /** [identifier], or undefined: an array that frames can be cached by. */
   readonly subscriptionIdentifiers: readonly number[] | undefined;
 
   constructor(
-    readonly session: Session,
+    readonly session: S,
     /** As subscribed, with `$share/name/` if it is shared: the key within the session [MQTT-3.10.4-1]. */
     readonly fullFilter: string,
     /** undefined = not shared. */

@@ -1,0 +1,94 @@
+/** Everything the dispatcher owns, in one place: the handlers get it as their first argument. @module */
+
+import type { Authenticator } from "../auth/authenticator.ts";
+import type { Authorizer } from "../auth/authorizer.ts";
+import type { Clock } from "../base/clock.ts";
+import { TimerWheel } from "../base/timer_wheel.ts";
+import type { Limits } from "../config/limits.ts";
+import type { Traffic } from "../connection/traffic.ts";
+import type { Store } from "../persistence/store.ts";
+import { MatchCache } from "../topic/match_cache.ts";
+import { SubscriptionTrie } from "../topic/subscription_trie.ts";
+import type { BrokerLog } from "./broker_log.ts";
+import type { ClientSession } from "./client_session.ts";
+import { CommitGate } from "./commit_gate.ts";
+import type { Connection } from "./connection.ts";
+import type { BrokerEvent } from "./event.ts";
+import { RetainedMessages } from "./retained_messages.ts";
+import type { ClientSubscription, Route } from "./route.ts";
+import type { BrokerSettings } from "./settings.ts";
+import type { SharedGroup } from "./shared_group.ts";
+import { SharedSubscriptions } from "./shared_subscriptions.ts";
+import { Statistics } from "./statistics.ts";
+import { type Scheduler, Turn } from "./turn.ts";
+
+/** What a broker is made of; everything that waits or varies is given to it. */
+export interface BrokerParts {
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  /** 0 ≤ x < 1: Assigned Client Identifiers, the "random" strategy. */
+  readonly random: () => number;
+  readonly limits: Limits;
+  readonly settings: BrokerSettings;
+  readonly store: Store;
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly traffic: Traffic;
+  readonly log: BrokerLog;
+}
+
+export class Broker {
+  readonly limits: Limits;
+  readonly settings: BrokerSettings;
+  readonly store: Store;
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly traffic: Traffic;
+  readonly log: BrokerLog;
+  readonly random: () => number;
+  readonly turn: Turn;
+  readonly wheel: TimerWheel;
+  readonly gate: CommitGate;
+  readonly statistics = new Statistics();
+  /** Every Network Connection that is not closed. */
+  readonly connections = new Set<Connection>();
+  /** By Client Identifier [MQTT-3.1.3-2]. */
+  readonly sessions = new Map<string, ClientSession>();
+  /** Sessions whose Client is connected. */
+  connectedCount = 0;
+  readonly subscriptions = new SubscriptionTrie<ClientSubscription | SharedGroup>();
+  subscriptionCount = 0;
+  readonly shared: SharedSubscriptions;
+  readonly matchCache: MatchCache<Route>;
+  readonly retained: RetainedMessages;
+  /** Walks over the retained messages that are under way. */
+  retainedWalks = 0;
+  isShuttingDown = false;
+
+  /** @param post puts an event into the inbox. @param postLater does so in a turn after `delayMs`. */
+  constructor(
+    parts: BrokerParts,
+    readonly post: (event: BrokerEvent) => void,
+    readonly postLater: (event: BrokerEvent, delayMs: number) => void,
+  ) {
+    this.limits = parts.limits;
+    this.settings = parts.settings;
+    this.store = parts.store;
+    this.authenticator = parts.authenticator;
+    this.authorizer = parts.authorizer;
+    this.traffic = parts.traffic;
+    this.log = parts.log;
+    this.random = parts.random;
+    this.turn = new Turn(parts.clock, parts.scheduler, () => this.store.endTurn());
+    this.wheel = new TimerWheel(this.turn.monotonicMs);
+    this.gate = new CommitGate(parts.store);
+    this.shared = new SharedSubscriptions(parts.settings.sharedSubscriptionStrategy, parts.random);
+    this.matchCache = new MatchCache(parts.limits.matchCacheEntriesMax, parts.limits.matchCacheWeightMax);
+    this.retained = new RetainedMessages(
+      parts.limits.retainedMessagesMax,
+      parts.limits.retainedBytesMax,
+      this.wheel,
+      (topicName) => this.store.deleteRetained(topicName),
+    );
+  }
+}

@@ -1,0 +1,153 @@
+/** What the broker says, one line for each thing that happens to a Client; the words are Mosquitto's where people know
+ * them. No payloads, no passwords, no Reason Strings of peers. @module */
+
+import type { Log } from "../base/log.ts";
+import type { ConnectPacket, SubscriptionRequest } from "../packet/control_packet.ts";
+import type { PeerError } from "../packet/errors.ts";
+import { ReasonCode, reasonName } from "../packet/reason_code.ts";
+import { type Connection, ConnectionState } from "./connection.ts";
+
+/** The same complaint about the whole broker comes at most once in this time. */
+const REPEAT_MS = 60_000;
+/** Filters that a line names; the rest is counted. */
+const FILTERS_NAMED = 8;
+
+export class BrokerLog {
+  #retainedFullAtMs = -Infinity;
+
+  /** @param monotonicMs for the lines that come at most once a minute. */
+  constructor(readonly log: Log, readonly monotonicMs: () => number) {}
+
+  opened(connection: Connection): void {
+    if (!this.log.isEnabled("debug")) return;
+    const { remoteAddress, listenerUrl } = connection.sink;
+    this.log.debug(`New connection from ${remoteAddress} on ${listenerUrl}.`, { remoteAddress, listenerUrl });
+  }
+
+  connected(connection: Connection, packet: ConnectPacket, sessionPresent: boolean): void {
+    if (!this.log.isEnabled("info")) return;
+    const { clientId, protocolVersion, keepAlive } = connection;
+    const { remoteAddress } = connection.sink;
+    const { cleanStart } = packet;
+    const userName = connection.identity?.userName;
+    const user = userName === undefined ? "" : `, u'${userName}'`;
+    const text = `New client connected from ${remoteAddress} as ${clientId} ` +
+      `(p${protocolVersion}, c${cleanStart ? 1 : 0}, k${keepAlive}${user}).`;
+    this.log.info(text, {
+      event: "connect",
+      clientId,
+      remoteAddress,
+      protocolVersion,
+      cleanStart,
+      keepAlive,
+      userName,
+      sessionPresent,
+    });
+  }
+
+  refused(connection: Connection, reasonCode: ReasonCode, why: string): void {
+    if (!this.log.isEnabled("info")) return;
+    const { remoteAddress } = connection.sink;
+    const { clientId } = connection;
+    const who = clientId === "" ? "" : ` as ${clientId}`;
+    const text = `Connection from ${remoteAddress}${who} refused: ${reasonName(reasonCode)} (${why}).`;
+    this.log.info(text, { event: "refuse", clientId, remoteAddress, reasonCode, why });
+  }
+
+  /** A packet that breaks the protocol. */
+  broke(connection: Connection, error: PeerError): void {
+    if (!this.log.isEnabled("info")) return;
+    const { remoteAddress } = connection.sink;
+    const name = connection.clientId === "" ? remoteAddress : connection.clientId;
+    const { reasonCode, statement, message } = error;
+    const text = `${error.name} from ${name}: ${message} [${statement}].`;
+    this.log.info(text, { event: "broke", clientId: connection.clientId, remoteAddress, reasonCode, statement });
+  }
+
+  ended(connection: Connection, reasonCode: ReasonCode, why: string): void {
+    if (connection.state !== ConnectionState.Connected) {
+      if (!this.log.isEnabled("debug")) return;
+      const { remoteAddress } = connection.sink;
+      return this.log.debug(`Connection from ${remoteAddress} ended: ${why}.`, { remoteAddress, why });
+    }
+    if (!this.log.isEnabled("info")) return;
+    const { clientId } = connection;
+    const reason = reasonCode === ReasonCode.NormalDisconnection ? why : `${reasonName(reasonCode)}, ${why}`;
+    this.log.info(`Client ${clientId} disconnected: ${reason}.`, { event: "disconnect", clientId, reasonCode, why });
+  }
+
+  subscribed(
+    connection: Connection,
+    requests: readonly SubscriptionRequest[],
+    reasonCodes: readonly ReasonCode[],
+  ): void {
+    if (!this.log.isEnabled("info")) return;
+    const { clientId } = connection;
+    const filters = requests.slice(0, FILTERS_NAMED).map((request, i) => {
+      const reasonCode = reasonCodes[i];
+      return `${request.topicFilter} (${reasonCode < 0x80 ? `q${reasonCode}` : reasonName(reasonCode)})`;
+    });
+    const text = `${clientId} subscribed: ${filters.join(", ")}${furtherOf(requests.length)}.`;
+    this.log.info(text, { event: "subscribe", clientId, count: requests.length });
+  }
+
+  unsubscribed(connection: Connection, topicFilters: readonly string[]): void {
+    if (!this.log.isEnabled("info")) return;
+    const { clientId } = connection;
+    const named = topicFilters.slice(0, FILTERS_NAMED).join(", ");
+    const text = `${clientId} unsubscribed: ${named}${furtherOf(topicFilters.length)}.`;
+    this.log.info(text, { event: "unsubscribe", clientId, count: topicFilters.length });
+  }
+
+  publishRefused(connection: Connection, topicName: string, reasonCode: ReasonCode): void {
+    if (!this.log.isEnabled("debug")) return;
+    const { clientId } = connection;
+    const text = `PUBLISH of ${clientId} to ${topicName} refused: ${reasonName(reasonCode)}.`;
+    this.log.debug(text, { event: "publish-refused", clientId, topicName, reasonCode });
+  }
+
+  retainedFull(topicName: string): void {
+    const nowMs = this.monotonicMs();
+    if (nowMs - this.#retainedFullAtMs < REPEAT_MS) return;
+    this.#retainedFullAtMs = nowMs;
+    const text =
+      `A message on ${topicName} was not retained: limits.retainedMessagesMax or limits.retainedBytesMax is ` +
+      `reached. Further ones are not reported for a minute.`;
+    this.log.warning(text, { event: "retained-full", topicName });
+  }
+
+  willRefused(clientId: string, topicName: string): void {
+    this.log.info(`The Will Message of ${clientId} was not sent: it may not publish to ${topicName} any more.`, {
+      event: "will-refused",
+      clientId,
+      topicName,
+    });
+  }
+
+  sessionExpired(clientId: string): void {
+    if (!this.log.isEnabled("info")) return;
+    this.log.info(`The session of ${clientId} has expired.`, { event: "expire", clientId });
+  }
+
+  lagging(connection: Connection): void {
+    if (!this.log.isEnabled("info")) return;
+    const { clientId } = connection;
+    const { outboundBytes } = connection.sink;
+    const text = `${clientId} reads too slowly (${outboundBytes} bytes wait): its publishers no longer wait for it.`;
+    this.log.info(text, { event: "lagging", clientId, outboundBytes });
+  }
+
+  /** Our own bug. */
+  failed(connection: Connection, error: unknown): void {
+    const text = error instanceof Error ? error.stack ?? String(error) : String(error);
+    const name = connection.clientId === "" ? connection.sink.remoteAddress : connection.clientId;
+    this.log.error(`Internal error while serving ${name}; its connection is closed. ${text}`, {
+      event: "failed",
+      clientId: connection.clientId,
+    });
+  }
+}
+
+function furtherOf(count: number): string {
+  return count > FILTERS_NAMED ? ` and ${count - FILTERS_NAMED} more` : "";
+}

@@ -1,0 +1,26 @@
+/** A Session and what the broker ties to it: its present connection and its deadlines. @module */
+
+import type { Timer } from "../base/timer_wheel.ts";
+import { Session } from "../session/session.ts";
+import type { Connection } from "./connection.ts";
+import type { RouteEntry } from "./route.ts";
+
+export class ClientSession extends Session {
+  /** undefined = its Client is away. */
+  connection: Connection | undefined = undefined;
+  /** Where its Client was last: rules may go by it when its Will Message is sent. */
+  remoteHost = "";
+  /** The store knows it. */
+  isStored = false;
+  willTimer: Timer | undefined = undefined;
+  expiryTimer: Timer | undefined = undefined;
+  /** The entry of the route that is being built, when `routeStamp` is that route's: merges overlapping subscriptions
+   * without a map. */
+  routeEntry: RouteEntry | undefined = undefined;
+  routeStamp = 0;
+
+  /** Its Client can be sent to now. */
+  get isConnected(): boolean {
+    return this.connection !== undefined && this.connection.isConnected;
+  }
+}

@@ -1,0 +1,68 @@
+/** One Network Connection as the broker sees it: from its first packet to its end. Dies; the Session may outlive it.
+ * @module */
+
+import type { AuthenticationExchange } from "../auth/authenticator.ts";
+import type { Identity } from "../auth/authorizer.ts";
+import type { Timer } from "../base/timer_wheel.ts";
+import type { PacketSink } from "../connection/packet_sink.ts";
+import type { ConnectPacket, ProtocolVersion } from "../packet/control_packet.ts";
+import type { ClientSession } from "./client_session.ts";
+
+export const ConnectionState = {
+  /** Nothing but CONNECT is allowed. */
+  AwaitingConnect: 0,
+  /** CONNECT was well-formed; the authenticator decides. With an Authentication Method, AUTH is allowed. */
+  Authenticating: 1,
+  /** Let in; CONNACK waits for the store. */
+  Accepting: 2,
+  /** CONNACK 0x00 is on its way. */
+  Connected: 3,
+  Closed: 4,
+} as const;
+export type ConnectionState = typeof ConnectionState[keyof typeof ConnectionState];
+
+export class Connection {
+  state: ConnectionState = ConnectionState.AwaitingConnect;
+  protocolVersion: ProtocolVersion = 5;
+  clientId = "";
+  /** Kept from CONNECT to CONNACK. */
+  connectPacket: ConnectPacket | undefined = undefined;
+  isClientIdAssigned = false;
+  identity: Identity | undefined = undefined;
+  session: ClientSession | undefined = undefined;
+  /** Of an enhanced authentication that is under way. */
+  exchange: AuthenticationExchange | undefined = undefined;
+  /** From CONNECT; every AUTH must name the same [MQTT-4.12.0-5]. */
+  authenticationMethod: string | undefined = undefined;
+  /** The last Authentication Data of the authenticator, for CONNACK. */
+  authenticationData: Uint8Array | undefined = undefined;
+  /** The Will Message goes out when this connection ends. Off after DISCONNECT 0x00. */
+  sendsWill = true;
+
+  /** Seconds in force, 0 = off. */
+  keepAlive = 0;
+  lastReceivedMs = 0;
+  /** First the connect time-out, then Keep Alive: one at a time. */
+  timer: Timer | undefined = undefined;
+
+  /** QoS 1 and 2 messages of this connection that are not answered in full: what the Server's Receive Maximum limits. */
+  openIncoming = 0;
+  /** The QoS 2 ones among them. */
+  openIncomingQoS2: Set<number> | undefined = undefined;
+
+  /** Publishers that wait for this connection to catch up. */
+  heldPublishers: Set<Connection> | undefined = undefined;
+  holdTimer: Timer | undefined = undefined;
+  /** How many connections this one waits for as a publisher. */
+  holds = 0;
+  /** Until then it is not waited for, since it was too slow (milliseconds, monotonic). */
+  laggingUntilMs = 0;
+  /** How often it was too slow. */
+  lagCount = 0;
+
+  constructor(readonly sink: PacketSink) {}
+
+  get isConnected(): boolean {
+    return this.state === ConnectionState.Connected;
+  }
+}

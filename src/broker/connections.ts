@@ -1,0 +1,90 @@
+/** How Network Connections end: refused, closed by us, or by the Client. Spec §3.14, §4.13. @module */
+
+import { Timer } from "../base/timer_wheel.ts";
+import { PacketType } from "../packet/control_packet.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import { releasePublishers } from "./back_pressure.ts";
+import type { Broker } from "./broker.ts";
+import { type Connection, ConnectionState } from "./connection.ts";
+import { leave } from "./sessions.ts";
+
+/** Refuses a CONNECT: CONNACK with a Reason Code of 0x80 or more, and the end [MQTT-3.2.2-7]. */
+export function refuseConnect(broker: Broker, connection: Connection, reasonCode: ReasonCode, why: string): void {
+  broker.log.refused(connection, reasonCode, why);
+  connection.sink.send({
+    type: PacketType.Connack,
+    sessionPresent: false, // [MQTT-3.2.2-6]
+    reasonCode,
+    properties: { reasonString: why },
+  });
+  connection.sink.close();
+  forget(broker, connection);
+}
+
+/** Ends a connection for what its Client did, or for what became of us. A 5.0 Client that was let in hears why
+ * [MQTT-4.13.1-1]; DISCONNECT from the Server does not exist before CONNACK [MQTT-3.14.0-1] nor before 5.0.
+ * @param why for the log and the Reason String; without anything secret. */
+export function closeWith(broker: Broker, connection: Connection, reasonCode: ReasonCode, why: string): void {
+  if (connection.state === ConnectionState.Closed) return;
+  if (connection.isConnected && connection.protocolVersion === 5) {
+    connection.sink.send({ type: PacketType.Disconnect, reasonCode, properties: { reasonString: why } });
+  }
+  endConnection(broker, connection, reasonCode, why);
+}
+
+/** The connection is over, whoever ended it. A no-op the second time.
+ * @param reasonCode what DISCONNECT said or would say; `why` for the log. */
+export function endConnection(broker: Broker, connection: Connection, reasonCode: ReasonCode, why: string): void {
+  if (connection.state === ConnectionState.Closed) return;
+  broker.log.ended(connection, reasonCode, why);
+  connection.sink.close();
+  const session = connection.session;
+  forget(broker, connection);
+  if (session === undefined) return;
+  connection.session = undefined;
+  session.connection = undefined;
+  broker.connectedCount--;
+  if (session.alive) leave(broker, session, connection.sendsWill);
+}
+
+/** Every connection has one timer: first for CONNECT, then for its Keep Alive. */
+export function setTimer(broker: Broker, connection: Connection, afterMs: number, ring: () => void): void {
+  if (connection.timer !== undefined) broker.wheel.cancel(connection.timer);
+  connection.timer = new Timer(ring);
+  broker.wheel.schedule(connection.timer, broker.turn.monotonicMs + afterMs);
+}
+
+export function stopTimer(broker: Broker, connection: Connection): void {
+  if (connection.timer !== undefined) broker.wheel.cancel(connection.timer);
+  connection.timer = undefined;
+}
+
+/** Closes the connection when nothing arrived for 1.5 × Keep Alive. Unit: seconds, 0 = off. Spec: §3.1.2.10
+ * [MQTT-3.1.2-22]. A packet only notes its time; the timer looks at the note when it rings, and goes on. */
+export function watchKeepAlive(broker: Broker, connection: Connection): void {
+  stopTimer(broker, connection);
+  if (connection.keepAlive === 0) return;
+  const allowedMs = connection.keepAlive * 1500;
+  const timer = new Timer(() => {
+    const dueMs = connection.lastReceivedMs + allowedMs;
+    if (dueMs > broker.turn.monotonicMs) broker.wheel.schedule(timer, dueMs);
+    else {closeWith(
+        broker,
+        connection,
+        ReasonCode.KeepAliveTimeout,
+        "nothing was received for 1.5 times the Keep Alive",
+      );}
+  });
+  connection.timer = timer;
+  broker.wheel.schedule(timer, connection.lastReceivedMs + allowedMs);
+}
+
+function forget(broker: Broker, connection: Connection): void {
+  connection.state = ConnectionState.Closed;
+  broker.connections.delete(connection);
+  stopTimer(broker, connection);
+  connection.exchange?.abandon();
+  connection.exchange = undefined;
+  connection.connectPacket = undefined;
+  releasePublishers(broker, connection);
+}

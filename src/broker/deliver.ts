@@ -1,0 +1,112 @@
+/** From a Session's queue through its window to its Client: decides what is sent now and what waits.
+ * Spec §4.3, §4.4, §4.9. @module */
+
+import { Delivery } from "../connection/packet_sink.ts";
+import { NEVER_EXPIRES } from "../packet/application_message.ts";
+import { PacketType } from "../packet/control_packet.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import { type OutgoingMessage, OutgoingState } from "../session/outgoing_message.ts";
+import { relieveIfCaughtUp } from "./back_pressure.ts";
+import type { Broker } from "./broker.ts";
+import type { ClientSession } from "./client_session.ts";
+
+/** Takes a QoS 1 or 2 message into the session state [MQTT-4.5.0-1], and sends it at once if nothing is before it. */
+export function enqueue(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
+  const goesNow = session.pending.length === 0 && canSend(session) && session.window.open(outgoing);
+  if (session.persists) {
+    outgoing.position = ++session.lastPosition;
+    broker.store.putOutgoing(session.clientId, outgoing);
+  }
+  if (goesNow) {
+    sendPublish(broker, session, outgoing);
+    return;
+  }
+  session.pending.push(outgoing, (dropped) => {
+    broker.statistics.queueDropped++;
+    dropOutgoing(broker, session, dropped);
+  });
+}
+
+/** Sends what may be sent now: first what a resumed session has to repeat, then what waits. */
+export function pump(broker: Broker, session: ClientSession): void {
+  while (canSend(session)) {
+    const outgoing = session.window.nextResend();
+    if (outgoing === undefined) break;
+    if (outgoing.state === OutgoingState.AwaitingPubcomp) {
+      session.connection!.sink.acknowledge(PacketType.Pubrel, outgoing.packetIdentifier, ReasonCode.Success);
+    } else {
+      sendPublish(broker, session, outgoing);
+    }
+  }
+  if (session.window.hasResends) return;
+  while (canSend(session)) {
+    const outgoing = session.pending.peek();
+    if (outgoing === undefined) break;
+    if (!isStillWanted(broker, session, outgoing)) {
+      session.pending.shift();
+      dropOutgoing(broker, session, outgoing);
+      continue;
+    }
+    if (!session.window.open(outgoing)) break;
+    session.pending.shift();
+    // The identifier of a QoS 2 message is committed before the PUBLISH that bears it leaves.
+    if (session.persists && outgoing.qos === 2) broker.store.putOutgoing(session.clientId, outgoing);
+    sendPublish(broker, session, outgoing);
+  }
+  if (session.connection !== undefined) relieveIfCaughtUp(broker, session.connection);
+}
+
+/** A message is done for this session: the store forgets it. */
+export function dropOutgoing(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
+  if (outgoing.position === 0) return;
+  broker.store.deleteOutgoing(session.clientId, outgoing);
+  outgoing.position = 0;
+}
+
+/** What is left of a Message Expiry Interval [MQTT-3.3.2-6]: seconds, rounded up so that it is not 0 while it lasts. */
+export function remainingExpiry(expiresAtMs: number, wallMs: number): number {
+  if (expiresAtMs === Infinity) return NEVER_EXPIRES;
+  return Math.max(0, Math.ceil((expiresAtMs - wallMs) / 1000));
+}
+
+function canSend(session: ClientSession): boolean {
+  const connection = session.connection;
+  return connection !== undefined && connection.isConnected && !connection.sink.congested;
+}
+
+/** Not expired [MQTT-3.3.2-5], and the Client may still receive it. */
+function isStillWanted(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): boolean {
+  if (outgoing.expiresAtMs <= broker.turn.wallMs) {
+    broker.statistics.messagesExpired++;
+    return false;
+  }
+  return broker.authorizer.mayReceive(session.connection!.identity!, outgoing.message.topicName);
+}
+
+/** Sends an open message, at once or, for QoS 2 of a session that persists, when its identifier is safe. */
+function sendPublish(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
+  if (outgoing.qos === 1 || !session.persists) return sendNow(broker, session, outgoing);
+  const connection = session.connection;
+  broker.gate.whenSafe(() => {
+    // Meanwhile the connection may have ended; the next one repeats what is open.
+    const isOpen = outgoing.state === OutgoingState.AwaitingPubrec;
+    if (isOpen && session.connection === connection && connection!.isConnected) sendNow(broker, session, outgoing);
+  });
+}
+
+function sendNow(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
+  const delivery = session.connection!.sink.deliver(
+    outgoing.message,
+    outgoing.qos,
+    outgoing.retain,
+    outgoing.wasSent,
+    outgoing.packetIdentifier,
+    outgoing.subscriptionIdentifiers,
+    remainingExpiry(outgoing.expiresAtMs, broker.turn.wallMs),
+  );
+  outgoing.wasSent = true;
+  if (delivery !== Delivery.TooLarge) return;
+  // Counts as delivered [MQTT-3.1.2-25].
+  session.window.remove(outgoing);
+  dropOutgoing(broker, session, outgoing);
+}

@@ -1,0 +1,240 @@
+/** The inbox: everything that happens comes here, one after the other, and is decided at once. Never waits.
+ * In: packets and ends of connections from the readers, events (event.ts). Out: calls of packet sinks and of the store.
+ * Owns sessions, subscriptions, queues, retained messages and the timer wheel, by way of Broker. @module */
+
+import { RingQueue } from "../base/ring_queue.ts";
+import type { PacketSink } from "../connection/packet_sink.ts";
+import { type ControlPacket, PacketType, type ProtocolVersion } from "../packet/control_packet.ts";
+import { type PeerError, ProtocolError } from "../packet/errors.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import { relieveIfCaughtUp } from "./back_pressure.ts";
+import { Broker, type BrokerParts } from "./broker.ts";
+import { Connection, ConnectionState } from "./connection.ts";
+import { closeWith, endConnection, refuseConnect, setTimer } from "./connections.ts";
+import { pump } from "./deliver.ts";
+import type { BrokerEvent } from "./event.ts";
+import { handlePuback, handlePubcomp, handlePubrec, handlePubrel } from "./handle_acknowledgements.ts";
+import { handleAuth, handleAuthenticationStep } from "./handle_auth.ts";
+import { finishConnect, handleConnect } from "./handle_connect.ts";
+import { handleDisconnect } from "./handle_disconnect.ts";
+import { handlePublish } from "./handle_publish.ts";
+import { handleSubscribe } from "./handle_subscribe.ts";
+import { handleUnsubscribe } from "./handle_unsubscribe.ts";
+import { type LoadReport, loadStore } from "./load_store.ts";
+import { walkOn } from "./retained_walk.ts";
+import { type BrokerSnapshot, takeSnapshot } from "./snapshot.ts";
+import { SysTopics } from "./sys_topics.ts";
+
+export class Dispatcher {
+  readonly #broker: Broker;
+  /** Events that came while another was handled. */
+  readonly #inbox = new RingQueue<BrokerEvent>();
+  #isHandling = false;
+  #sys: SysTopics | undefined = undefined;
+  #sysDueMs = Infinity;
+
+  /** @param setTimer calls back after `delayMs`, in a turn of its own. */
+  constructor(parts: BrokerParts, setTimer: (callback: () => void, delayMs: number) => void) {
+    this.#broker = new Broker(
+      parts,
+      (event) => this.post(event),
+      (event, delayMs) => setTimer(() => this.post(event), delayMs),
+    );
+    parts.store.onSafe = () => this.post({ kind: "safe" });
+  }
+
+  /** Takes in what an earlier broker left; before the first connection. @throws as the store does. */
+  async load(): Promise<LoadReport> {
+    const report = await loadStore(this.#broker);
+    this.#begin();
+    const { sysIntervalS } = this.#broker.settings;
+    if (sysIntervalS > 0) {
+      this.#sys = new SysTopics(this.#broker);
+      this.#sysDueMs = this.#broker.turn.monotonicMs + sysIntervalS * 1000;
+    }
+    this.#finish();
+    return report;
+  }
+
+  /** A Network Connection was opened. Its packets are `received` under the Connection that is returned. */
+  open(sink: PacketSink): Connection {
+    this.#begin();
+    const broker = this.#broker;
+    const connection = new Connection(sink);
+    connection.lastReceivedMs = broker.turn.monotonicMs;
+    broker.connections.add(connection);
+    broker.log.opened(connection);
+    sink.onRelief = () => this.post({ kind: "relief", connection });
+    // Twice the limit: a Client beyond it may still be told so, by CONNACK; a flood beyond that is not listened to.
+    if (broker.connections.size > broker.limits.connectionsMax * 2) {
+      endConnection(broker, connection, ReasonCode.ServerBusy, "far too many connections");
+    } else {
+      setTimer(broker, connection, broker.limits.connectTimeoutMs, () => {
+        endConnection(broker, connection, ReasonCode.MaximumConnectTime, "no CONNECT in time");
+      });
+    }
+    this.#finish();
+    return connection;
+  }
+
+  /** One decoded packet. Its views are valid until this call returns. */
+  received(connection: Connection, packet: ControlPacket): void {
+    if (connection.state === ConnectionState.Closed) return;
+    this.#begin();
+    connection.lastReceivedMs = this.#broker.turn.monotonicMs;
+    this.#handle(connection, packet);
+    this.#finish();
+  }
+
+  /** The Client broke the protocol: it hears why, if it can, and is gone [MQTT-4.13.1-1].
+   * @param connectVersion what to answer in, if the packet was a CONNECT; undefined for any other. */
+  broke(connection: Connection, error: PeerError, connectVersion: ProtocolVersion | undefined): void {
+    if (connection.state === ConnectionState.Closed) return;
+    this.#begin();
+    this.#broke(connection, error, connectVersion);
+    this.#finish();
+  }
+
+  /** We have a bug: the connection ends, the others go on. */
+  failed(connection: Connection, error: unknown): void {
+    this.#begin();
+    this.#broker.log.failed(connection, error);
+    closeWith(this.#broker, connection, ReasonCode.UnspecifiedError, "internal error");
+    this.#finish();
+  }
+
+  /** The Network Connection ended without our doing. A no-op after any other end. */
+  ended(connection: Connection, cause: string): void {
+    if (connection.state === ConnectionState.Closed) return;
+    this.#begin();
+    endConnection(this.#broker, connection, ReasonCode.NormalDisconnection, cause);
+    this.#finish();
+  }
+
+  /** An answer that came later, or time. One that is posted while another event is handled comes next. */
+  post(event: BrokerEvent): void {
+    if (this.#isHandling) {
+      this.#inbox.push(event);
+      return;
+    }
+    this.#begin();
+    this.#handleEvent(event);
+    this.#finish();
+  }
+
+  /** Time has passed: to be called every few tens of milliseconds. */
+  tick(): void {
+    this.post({ kind: "tick" });
+  }
+
+  /** Says good-bye to every Client: DISCONNECT 0x8B to those that know it; wills are sent, sessions stay. */
+  shutDown(): void {
+    this.#begin();
+    const broker = this.#broker;
+    broker.isShuttingDown = true;
+    for (const connection of [...broker.connections]) {
+      closeWith(broker, connection, ReasonCode.ServerShuttingDown, "the server is shutting down");
+    }
+    this.#finish();
+  }
+
+  /** How the broker stands, as plain values. */
+  snapshot(): BrokerSnapshot {
+    return takeSnapshot(this.#broker);
+  }
+
+  #begin(): void {
+    this.#isHandling = true;
+    this.#broker.turn.begin();
+  }
+
+  #finish(): void {
+    for (let event = this.#inbox.shift(); event !== undefined; event = this.#inbox.shift()) this.#handleEvent(event);
+    this.#isHandling = false;
+  }
+
+  #handle(connection: Connection, packet: ControlPacket): void {
+    const broker = this.#broker;
+    if (connection.state !== ConnectionState.Connected) return this.#handleBeforeConnack(connection, packet);
+    switch (packet.type) {
+      case PacketType.Publish:
+        return handlePublish(broker, connection, packet);
+      case PacketType.Puback:
+        return handlePuback(broker, connection, packet);
+      case PacketType.Pubrec:
+        return handlePubrec(broker, connection, packet);
+      case PacketType.Pubrel:
+        return handlePubrel(broker, connection, packet);
+      case PacketType.Pubcomp:
+        return handlePubcomp(broker, connection, packet);
+      case PacketType.Subscribe:
+        return handleSubscribe(broker, connection, packet);
+      case PacketType.Unsubscribe:
+        return handleUnsubscribe(broker, connection, packet);
+      case PacketType.Pingreq:
+        return connection.sink.send({ type: PacketType.Pingresp });
+      case PacketType.Connect:
+        return handleConnect(broker, connection, packet);
+      case PacketType.Disconnect:
+        return handleDisconnect(broker, connection, packet);
+      case PacketType.Auth:
+        return handleAuth(broker, connection, packet);
+      default:
+        // The decoder refuses what only a Server sends.
+        return this.#broke(connection, new ProtocolError("§2.1.2", "a packet that only a Server sends"), undefined);
+    }
+  }
+
+  /** CONNECT, once; then AUTH in the exchange that CONNECT began, or DISCONNECT of a Client that gives it up
+   * [MQTT-3.1.2-30]. */
+  #handleBeforeConnack(connection: Connection, packet: ControlPacket): void {
+    const broker = this.#broker;
+    const isFirst = connection.state === ConnectionState.AwaitingConnect;
+    if (packet.type === PacketType.Connect) return handleConnect(broker, connection, packet);
+    if (!isFirst && packet.type === PacketType.Auth) return handleAuth(broker, connection, packet);
+    if (!isFirst && packet.type === PacketType.Disconnect) {
+      return endConnection(broker, connection, packet.reasonCode, "disconnected before CONNACK");
+    }
+    const what = isFirst ? "the first packet is not CONNECT" : "a packet that is not AUTH before CONNACK";
+    this.#broke(connection, new ProtocolError(isFirst ? "MQTT-3.1.0-1" : "MQTT-3.1.2-30", what), undefined);
+  }
+
+  #broke(connection: Connection, error: PeerError, connectVersion: ProtocolVersion | undefined): void {
+    const broker = this.#broker;
+    broker.log.broke(connection, error);
+    if (connection.state === ConnectionState.AwaitingConnect && connectVersion !== undefined) {
+      connection.protocolVersion = connectVersion;
+      connection.sink.configure({
+        protocolVersion: connectVersion,
+        maximumPacketSize: 0xffff_ffff,
+        topicAliasMaximum: 0,
+        requestProblemInformation: true,
+      });
+      refuseConnect(broker, connection, error.reasonCode, error.message);
+    } else {
+      closeWith(broker, connection, error.reasonCode, `${error.message} [${error.statement}]`);
+    }
+  }
+
+  #handleEvent(event: BrokerEvent): void {
+    const broker = this.#broker;
+    switch (event.kind) {
+      case "authenticated":
+        return finishConnect(broker, event.connection, event.verdict);
+      case "authentication-step":
+        return handleAuthenticationStep(broker, event.connection, event.step);
+      case "safe":
+        return broker.gate.release();
+      case "relief":
+        if (event.connection.session !== undefined) pump(broker, event.connection.session);
+        return relieveIfCaughtUp(broker, event.connection);
+      case "walk":
+        return walkOn(broker, event.walk);
+      case "tick":
+        broker.wheel.advance(broker.turn.monotonicMs);
+        if (broker.turn.monotonicMs < this.#sysDueMs) return;
+        this.#sysDueMs = broker.turn.monotonicMs + broker.settings.sysIntervalS * 1000;
+        return this.#sys!.update();
+    }
+  }
+}

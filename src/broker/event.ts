@@ -1,0 +1,20 @@
+/** What happens to the dispatcher beside packets: answers that come later, and time. They go through one inbox, so
+ * that there is one owner and one order. @module */
+
+import type { AuthenticationStep, AuthenticationVerdict } from "../auth/authenticator.ts";
+import type { Connection } from "./connection.ts";
+import type { RetainedWalk } from "./retained_walk.ts";
+
+export type BrokerEvent =
+  /** The authenticator has decided on a CONNECT. */
+  | { readonly kind: "authenticated"; readonly connection: Connection; readonly verdict: AuthenticationVerdict }
+  /** The authenticator has taken a step of an enhanced authentication. */
+  | { readonly kind: "authentication-step"; readonly connection: Connection; readonly step: AuthenticationStep }
+  /** The store has made more changes safe. */
+  | { readonly kind: "safe" }
+  /** A connection that was behind has caught up. */
+  | { readonly kind: "relief"; readonly connection: Connection }
+  /** The next slice of a walk over the retained messages. */
+  | { readonly kind: "walk"; readonly walk: RetainedWalk }
+  /** Time has passed. */
+  | { readonly kind: "tick" };

@@ -1,0 +1,72 @@
+/** PUBACK, PUBREC, PUBCOMP for what the Server sent; PUBREL for what the Client sent. Spec §3.4 – §3.7, §4.3. @module */
+
+import {
+  PacketType,
+  type PubackPacket,
+  type PubcompPacket,
+  type PubrecPacket,
+  type PubrelPacket,
+} from "../packet/control_packet.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import type { Broker } from "./broker.ts";
+import type { Connection } from "./connection.ts";
+import { dropOutgoing, pump } from "./deliver.ts";
+
+/** The end of a QoS 1 delivery, whatever the Reason Code [MQTT-4.4.0-2]. An unknown identifier is ignored: the message
+ * may have gone to another member of a Shared Subscription meanwhile. */
+export function handlePuback(broker: Broker, connection: Connection, packet: PubackPacket): void {
+  const session = connection.session!;
+  const outgoing = session.window.puback(packet.packetIdentifier);
+  if (outgoing === undefined) return;
+  dropOutgoing(broker, session, outgoing);
+  pump(broker, session);
+}
+
+/** The middle of a QoS 2 delivery, or its end when the Client refuses. */
+export function handlePubrec(broker: Broker, connection: Connection, packet: PubrecPacket): void {
+  const session = connection.session!;
+  const { packetIdentifier } = packet;
+  const outgoing = session.window.pubrec(packetIdentifier, packet.reasonCode);
+  if (outgoing === undefined) {
+    // §3.6.2.1: PUBREL says that the identifier is unknown, unless the Client has ended the matter itself.
+    if (packet.reasonCode < 0x80) {
+      connection.sink.acknowledge(PacketType.Pubrel, packetIdentifier, ReasonCode.PacketIdentifierNotFound);
+    }
+    return;
+  }
+  if (packet.reasonCode >= 0x80) {
+    dropOutgoing(broker, session, outgoing);
+    pump(broker, session);
+    return;
+  }
+  // PUBREL follows when the store knows of it: after a crash the PUBLISH must not come again [MQTT-4.3.3-6].
+  const changes = broker.store.changes;
+  if (outgoing.position !== 0) broker.store.putOutgoing(session.clientId, outgoing);
+  broker.gate.afterChanges(changes, () => {
+    if (session.connection !== connection || !connection.isConnected) return; // repeated when the session resumes
+    connection.sink.acknowledge(PacketType.Pubrel, packetIdentifier, ReasonCode.Success);
+  });
+}
+
+/** The end of a QoS 2 delivery. */
+export function handlePubcomp(broker: Broker, connection: Connection, packet: PubcompPacket): void {
+  const session = connection.session!;
+  const outgoing = session.window.pubcomp(packet.packetIdentifier);
+  if (outgoing === undefined) return;
+  dropOutgoing(broker, session, outgoing);
+  pump(broker, session);
+}
+
+/** The Client releases the identifier of a QoS 2 message: from PUBCOMP on it means a new one [MQTT-4.3.3-12]. */
+export function handlePubrel(broker: Broker, connection: Connection, packet: PubrelPacket): void {
+  const session = connection.session!;
+  const { packetIdentifier } = packet;
+  const isKnown = session.incomingQoS2.release(packetIdentifier);
+  const changes = broker.store.changes;
+  if (isKnown && session.persists) broker.store.deleteIncomingQoS2(session.clientId, packetIdentifier);
+  const reasonCode = isKnown ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound;
+  broker.gate.afterChanges(changes, () => {
+    if (connection.openIncomingQoS2?.delete(packetIdentifier)) connection.openIncoming--;
+    if (connection.isConnected) connection.sink.acknowledge(PacketType.Pubcomp, packetIdentifier, reasonCode);
+  });
+}

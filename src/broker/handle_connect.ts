@@ -1,0 +1,284 @@
+/** CONNECT: from the first packet to CONNACK. Spec §3.1, §3.2.
+ * check → authenticate → take over → session → (store) → CONNACK → what waits. @module */
+
+import { type AuthenticationVerdict } from "../auth/authenticator.ts";
+import { type ConnackPacket, type ConnectPacket, PacketType, type ProtocolVersion } from "../packet/control_packet.ts";
+import type { Properties } from "../packet/property.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import { NEVER_EXPIRES_S } from "../session/session.ts";
+import { isValidTopicName } from "../topic/topic_name.ts";
+import type { Broker } from "./broker.ts";
+import { ClientSession } from "./client_session.ts";
+import { type Connection, ConnectionState } from "./connection.ts";
+import { closeWith, refuseConnect, watchKeepAlive } from "./connections.ts";
+import { pump } from "./deliver.ts";
+import { routeOf } from "./publish.ts";
+import { attend, endSession, storeSession } from "./sessions.ts";
+import { willOf } from "./wills.ts";
+
+export function handleConnect(broker: Broker, connection: Connection, packet: ConnectPacket): void {
+  if (connection.state !== ConnectionState.AwaitingConnect) {
+    return closeWith(broker, connection, ReasonCode.ProtocolError, "a second CONNECT [MQTT-3.1.0-2]");
+  }
+  broker.statistics.connectsReceived++;
+  connection.protocolVersion = packet.protocolVersion;
+  connection.clientId = packet.clientId;
+  connection.sink.configure({
+    protocolVersion: packet.protocolVersion,
+    maximumPacketSize: packet.properties.maximumPacketSize ?? 0xffff_ffff,
+    topicAliasMaximum: packet.properties.topicAliasMaximum ?? 0,
+    requestProblemInformation: packet.properties.requestProblemInformation ?? true,
+  });
+  const objection = objectionTo(broker, packet);
+  if (objection !== undefined) return refuseConnect(broker, connection, objection.reasonCode, objection.why);
+  if (packet.clientId === "") {
+    connection.clientId = assignClientId(broker);
+    connection.isClientIdAssigned = true;
+  }
+  connection.connectPacket = packet;
+  connection.state = ConnectionState.Authenticating;
+  authenticate(broker, connection, packet);
+}
+
+/** The authenticator's word on a CONNECT. Late ones, for a connection that ended, are dropped. */
+export function finishConnect(broker: Broker, connection: Connection, verdict: AuthenticationVerdict): void {
+  if (connection.state !== ConnectionState.Authenticating) return;
+  const refuse = (reasonCode: ReasonCode, why: string) => refuseConnect(broker, connection, reasonCode, why);
+  const packet = connection.connectPacket!;
+  connection.exchange = undefined;
+  if (verdict.reasonCode !== ReasonCode.Success) {
+    return refuse(verdict.reasonCode, verdict.reasonString ?? "authentication failed");
+  }
+  const { clientId } = connection;
+  const identity = { clientId, userName: verdict.userName, remoteHost: connection.sink.remoteHost };
+  connection.identity = identity;
+  if (!broker.authorizer.mayConnect(identity)) {
+    return refuse(ReasonCode.NotAuthorized, "this user may not use this Client Identifier");
+  }
+  const will = packet.will;
+  if (will !== undefined && !broker.authorizer.mayPublish(identity, will.topicName, will.qos, will.retain)) {
+    return refuse(ReasonCode.NotAuthorized, "the Will Topic is not allowed");
+  }
+  const former = broker.sessions.get(clientId);
+  if (former !== undefined && former.userName !== identity.userName) {
+    return refuse(ReasonCode.NotAuthorized, "this Client Identifier belongs to a session of another user");
+  }
+  const sessionExpiryInterval = grantedSessionExpiry(broker, packet);
+  const isNew = former === undefined || packet.cleanStart || (former.connection !== undefined && !former.persists);
+  if (isNew && sessionExpiryInterval > 0 && offlineCount(broker) >= broker.limits.sessionsOfflineMax) {
+    return refuse(ReasonCode.QuotaExceeded, "too many sessions wait for their clients");
+  }
+  if (sessionExpiryInterval > 0 && !broker.store.writable) {
+    return refuse(ReasonCode.QuotaExceeded, "the store cannot be written to");
+  }
+  const changes = broker.store.changes;
+  if (former?.connection !== undefined) {
+    closeWith(broker, former.connection, ReasonCode.SessionTakenOver, "another connection uses this Client Identifier");
+  }
+  const session = beginSession(broker, connection, packet, sessionExpiryInterval);
+  const sessionPresent = session === former;
+  connection.state = ConnectionState.Accepting;
+  connection.sink.pauseReading();
+  broker.gate.afterChanges(changes, () => accept(broker, connection, session, sessionPresent));
+}
+
+/** Why a CONNECT cannot be accepted, whoever sends it. */
+function objectionTo(broker: Broker, packet: ConnectPacket): { reasonCode: ReasonCode; why: string } | undefined {
+  const { settings, limits } = broker;
+  const no = (reasonCode: ReasonCode, why: string) => ({ reasonCode, why });
+  if (!settings.protocolVersions.includes(packet.protocolVersion)) {
+    return no(
+      ReasonCode.UnsupportedProtocolVersion,
+      `MQTT ${versionName(packet.protocolVersion)} is switched off here`,
+    );
+  }
+  if (broker.isShuttingDown) return no(ReasonCode.ServerUnavailable, "the server is shutting down");
+  if (broker.connections.size > limits.connectionsMax) {
+    return no(ReasonCode.ServerBusy, `the limit of ${limits.connectionsMax} connections is reached`);
+  }
+  if (packet.clientId === "" && packet.protocolVersion < 5 && (!packet.cleanStart || packet.protocolVersion === 3)) {
+    return no(ReasonCode.ClientIdentifierNotValid, "an empty Client Identifier needs Clean Session and MQTT 3.1.1");
+  }
+  // A UTF-16 unit is at most three bytes of UTF-8: the exact count is only needed near the limit.
+  if (packet.clientId.length * 3 > limits.clientIdBytesMax && utf8Bytes(packet.clientId) > limits.clientIdBytesMax) {
+    return no(ReasonCode.ClientIdentifierNotValid, `a Client Identifier has at most ${limits.clientIdBytesMax} bytes`);
+  }
+  const will = packet.will;
+  if (will === undefined) return undefined;
+  if (will.qos > settings.maximumQoS) return no(ReasonCode.QoSNotSupported, `Maximum QoS is ${settings.maximumQoS}`);
+  if (will.retain && !settings.retainAvailable) return no(ReasonCode.RetainNotSupported, "nothing is retained here");
+  if (!isValidTopicName(will.topicName)) return no(ReasonCode.TopicNameInvalid, "the Will Topic has wildcards");
+  const { refusal } = routeOf(broker, will.topicName);
+  if (refusal !== ReasonCode.Success) return no(refusal, "the Will Topic is not one that clients may publish to");
+  if (
+    settings.checkPayloadFormat && will.properties.payloadFormatIndicator === 1 && !isUtf8(will.payload)
+  ) return no(ReasonCode.PayloadFormatInvalid, "the Will Payload is not UTF-8");
+  return undefined;
+}
+
+function authenticate(broker: Broker, connection: Connection, packet: ConnectPacket): void {
+  const attempt = {
+    clientId: connection.clientId,
+    userName: packet.userName,
+    password: packet.password,
+    protocolVersion: packet.protocolVersion,
+    remoteHost: connection.sink.remoteHost,
+    listenerUrl: connection.sink.listenerUrl,
+  };
+  const method = packet.properties.authenticationMethod;
+  if (method === undefined) {
+    // What is sent behind CONNECT waits in the read buffer until there is a verdict [MQTT-3.1.4-6].
+    connection.sink.pauseReading();
+    broker.authenticator.authenticate(attempt, (verdict) => {
+      broker.post({ kind: "authenticated", connection, verdict });
+    });
+    return;
+  }
+  const exchange = broker.authenticator.begin(method, attempt);
+  if (exchange === undefined) {
+    const why = `the Authentication Method is not supported`;
+    return refuseConnect(broker, connection, ReasonCode.BadAuthenticationMethod, why); // [MQTT-4.12.0-1]
+  }
+  connection.authenticationMethod = method;
+  connection.exchange = exchange;
+  exchange.step(packet.properties.authenticationData, (step) => {
+    broker.post({ kind: "authentication-step", connection, step });
+  });
+}
+
+/** Takes over, resumes or makes the session of this Client [MQTT-3.1.2-4] to [MQTT-3.1.2-6]. */
+function beginSession(
+  broker: Broker,
+  connection: Connection,
+  packet: ConnectPacket,
+  sessionExpiryInterval: number,
+): ClientSession {
+  const identity = connection.identity!;
+  let session = broker.sessions.get(identity.clientId);
+  if (session !== undefined && packet.cleanStart) {
+    endSession(broker, session);
+    session = undefined;
+  }
+  if (session === undefined) {
+    session = new ClientSession(identity.clientId, identity.userName, broker.limits);
+    broker.sessions.set(identity.clientId, session);
+  } else {
+    attend(broker, session);
+  }
+  session.sessionExpiryInterval = sessionExpiryInterval;
+  session.will = packet.will === undefined ? undefined : willOf(packet.will);
+  session.remoteHost = identity.remoteHost;
+  session.connection = connection;
+  connection.session = session;
+  broker.connectedCount++;
+  if (broker.connectedCount > broker.statistics.clientsMaximum) {
+    broker.statistics.clientsMaximum = broker.connectedCount;
+  }
+  const receiveMaximum = packet.properties.receiveMaximum ?? 65_535;
+  session.window.resume(Math.min(receiveMaximum, broker.limits.outgoingInFlightMax));
+  storeSession(broker, session);
+  return session;
+}
+
+/** CONNACK 0x00, and everything that waited for it. */
+function accept(broker: Broker, connection: Connection, session: ClientSession, sessionPresent: boolean): void {
+  if (connection.state !== ConnectionState.Accepting) return; // ended while the store was busy
+  const packet = connection.connectPacket!;
+  connection.connectPacket = undefined;
+  connection.state = ConnectionState.Connected;
+  connection.keepAlive = keepAliveFor(broker, packet);
+  connection.lastReceivedMs = broker.turn.monotonicMs;
+  watchKeepAlive(broker, connection);
+  connection.sink.accept({
+    maximumPacketSize: broker.limits.maximumPacketSize,
+    topicAliasMaximum: packet.protocolVersion === 5 ? broker.limits.topicAliasMaximum : 0,
+  });
+  const connack: ConnackPacket = {
+    type: PacketType.Connack,
+    sessionPresent,
+    reasonCode: ReasonCode.Success,
+    properties: packet.protocolVersion === 5 ? connackProperties(broker, connection, session, packet) : {},
+  };
+  broker.log.connected(connection, packet, sessionPresent);
+  connection.sink.send(connack);
+  connection.sink.resumeReading();
+  pump(broker, session);
+}
+
+function connackProperties(
+  broker: Broker,
+  connection: Connection,
+  session: ClientSession,
+  packet: ConnectPacket,
+): Properties {
+  const { limits, settings } = broker;
+  const properties: Properties = {};
+  if (session.sessionExpiryInterval !== (packet.properties.sessionExpiryInterval ?? 0)) {
+    properties.sessionExpiryInterval = session.sessionExpiryInterval;
+  }
+  if (limits.receiveMaximum < 65_535) properties.receiveMaximum = limits.receiveMaximum;
+  if (settings.maximumQoS < 2) properties.maximumQoS = settings.maximumQoS as 0 | 1;
+  if (!settings.retainAvailable) properties.retainAvailable = false;
+  properties.maximumPacketSize = limits.maximumPacketSize;
+  if (connection.isClientIdAssigned) properties.assignedClientIdentifier = connection.clientId;
+  if (limits.topicAliasMaximum > 0) properties.topicAliasMaximum = limits.topicAliasMaximum;
+  if (!settings.wildcardSubscriptionAvailable) properties.wildcardSubscriptionAvailable = false;
+  if (!settings.subscriptionIdentifierAvailable) properties.subscriptionIdentifierAvailable = false;
+  if (!settings.sharedSubscriptionAvailable) properties.sharedSubscriptionAvailable = false;
+  if (connection.keepAlive !== packet.keepAlive) properties.serverKeepAlive = connection.keepAlive;
+  if (packet.properties.requestResponseInformation && settings.responseInformation !== undefined) {
+    properties.responseInformation = settings.responseInformation.replaceAll("%c", connection.clientId);
+  }
+  if (connection.authenticationMethod !== undefined) {
+    properties.authenticationMethod = connection.authenticationMethod; // [MQTT-4.12.0-5]
+    if (connection.authenticationData !== undefined) properties.authenticationData = connection.authenticationData;
+  }
+  return properties;
+}
+
+/** Server Keep Alive: at most `keepAliveMaxS` for those that can be told. §3.2.2.3.14 */
+function keepAliveFor(broker: Broker, packet: ConnectPacket): number {
+  const maximum = broker.limits.keepAliveMaxS;
+  if (maximum === 0 || packet.protocolVersion < 5) return packet.keepAlive;
+  return packet.keepAlive === 0 || packet.keepAlive > maximum ? maximum : packet.keepAlive;
+}
+
+/** Clean Session 0 of 3.x is a session without end. */
+function grantedSessionExpiry(broker: Broker, packet: ConnectPacket): number {
+  const wanted = packet.protocolVersion === 5
+    ? packet.properties.sessionExpiryInterval ?? 0
+    : packet.cleanStart
+    ? 0
+    : NEVER_EXPIRES_S;
+  return Math.min(wanted, broker.limits.sessionExpiryIntervalMaxS);
+}
+
+function offlineCount(broker: Broker): number {
+  return broker.sessions.size - broker.connectedCount;
+}
+
+/** Not in use [MQTT-3.2.2-16], and not to be guessed. */
+function assignClientId(broker: Broker): string {
+  for (;;) {
+    let clientId = "auto-";
+    for (let i = 0; i < 4; i++) clientId += Math.floor(broker.random() * 0x1_0000_0000).toString(36).padStart(7, "0");
+    if (!broker.sessions.has(clientId)) return clientId;
+  }
+}
+
+function versionName(version: ProtocolVersion): string {
+  return version === 5 ? "5.0" : version === 4 ? "3.1.1" : "3.1";
+}
+
+function utf8Bytes(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}

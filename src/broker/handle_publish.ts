@@ -1,0 +1,185 @@
+/** PUBLISH from a Client, by its QoS. Spec §3.3, §4.3. @module */
+
+import type { ApplicationMessage } from "../packet/application_message.ts";
+import { PacketType } from "../packet/control_packet.ts";
+import type { PublishPacket } from "../packet/publish.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import type { Broker } from "./broker.ts";
+import type { Connection } from "./connection.ts";
+import { closeWith } from "./connections.ts";
+import { canRetain, publish, routeOf } from "./publish.ts";
+import type { Route } from "./route.ts";
+
+export function handlePublish(broker: Broker, connection: Connection, packet: PublishPacket): void {
+  const message = packet.message;
+  message.receivedAtMs = broker.turn.wallMs;
+  const { settings } = broker;
+  if (message.qos > settings.maximumQoS) {
+    return closeWith(broker, connection, ReasonCode.QoSNotSupported, `Maximum QoS is ${settings.maximumQoS}`);
+  }
+  if (message.retain && !settings.retainAvailable) {
+    return closeWith(broker, connection, ReasonCode.RetainNotSupported, "nothing is retained here");
+  }
+  if (message.qos === 0) return handleQoS0(broker, connection, message);
+  if (message.qos === 2 && connection.session!.incomingQoS2.has(packet.packetIdentifier)) {
+    return repeatPubrec(broker, connection, packet.packetIdentifier);
+  }
+  if (isBeyondReceiveMaximum(broker, connection)) {
+    const why = `more than ${broker.limits.receiveMaximum} messages were open`;
+    return closeWith(broker, connection, ReasonCode.ReceiveMaximumExceeded, why);
+  }
+  if (message.qos === 1) handleQoS1(broker, connection, message, packet.packetIdentifier);
+  else handleQoS2(broker, connection, message, packet.packetIdentifier);
+}
+
+function handleQoS0(broker: Broker, connection: Connection, message: ApplicationMessage): void {
+  const route = routeOf(broker, message.topicName);
+  const refusal = refusalOf(broker, connection, message, route);
+  // Nobody can be told: the message is dropped.
+  if (refusal !== ReasonCode.Success) return broker.log.publishRefused(connection, message.topicName, refusal);
+  noteRetainedFull(broker, message);
+  publish(broker, message, route, connection, connection.session);
+}
+
+function handleQoS1(
+  broker: Broker,
+  connection: Connection,
+  message: ApplicationMessage,
+  packetIdentifier: number,
+): void {
+  const changes = broker.store.changes;
+  const reasonCode = take(broker, connection, message);
+  if (broker.store.changes === changes) {
+    connection.sink.acknowledge(PacketType.Puback, packetIdentifier, reasonCode);
+    return;
+  }
+  connection.openIncoming++;
+  broker.gate.whenSafe(() => {
+    connection.openIncoming--;
+    if (connection.isConnected) connection.sink.acknowledge(PacketType.Puback, packetIdentifier, reasonCode);
+  });
+}
+
+function handleQoS2(
+  broker: Broker,
+  connection: Connection,
+  message: ApplicationMessage,
+  packetIdentifier: number,
+): void {
+  const session = connection.session!;
+  const route = routeOf(broker, message.topicName);
+  const refusal = refusalOf(broker, connection, message, route);
+  if (refusal !== ReasonCode.Success) {
+    return refuse(broker, connection, message.topicName, PacketType.Pubrec, packetIdentifier, refusal);
+  }
+  session.incomingQoS2.add(packetIdentifier);
+  connection.openIncoming++;
+  (connection.openIncomingQoS2 ??= new Set()).add(packetIdentifier);
+  if (!session.persists) {
+    // This side of the handshake ends with the connection; what others must keep of the message is still waited for.
+    const changes = broker.store.changes;
+    const reasonCode = reasonOf(connection, publishOnce(broker, connection, message, route));
+    broker.gate.afterChanges(changes, () => sendPubrec(connection, packetIdentifier, reasonCode));
+    return;
+  }
+  broker.store.putIncomingQoS2(session.clientId, packetIdentifier);
+  // Forwarding waits, too: a crash in between would turn the publisher's repeat into a second message.
+  const owned = message.owned();
+  broker.gate.whenSafe(() => {
+    const changes = broker.store.changes;
+    const route = routeOf(broker, owned.topicName);
+    const reasonCode = reasonOf(connection, publishOnce(broker, connection, owned, route));
+    broker.gate.afterChanges(changes, () => sendPubrec(connection, packetIdentifier, reasonCode));
+  });
+}
+
+/** A repeated PUBLISH of a message that was taken: the answer again, and no second delivery [MQTT-4.3.3-10]. It waits
+ * behind the first answer, if that still waits for the store. */
+function repeatPubrec(broker: Broker, connection: Connection, packetIdentifier: number): void {
+  const openIncomingQoS2 = connection.openIncomingQoS2 ??= new Set();
+  if (!openIncomingQoS2.has(packetIdentifier)) {
+    openIncomingQoS2.add(packetIdentifier);
+    connection.openIncoming++;
+  }
+  broker.gate.whenSafe(() => sendPubrec(connection, packetIdentifier, ReasonCode.Success));
+}
+
+function sendPubrec(connection: Connection, packetIdentifier: number, reasonCode: ReasonCode): void {
+  if (connection.isConnected) connection.sink.acknowledge(PacketType.Pubrec, packetIdentifier, reasonCode);
+}
+
+/** Checks and publishes. @returns the Reason Code for PUBACK. */
+function take(broker: Broker, connection: Connection, message: ApplicationMessage): ReasonCode {
+  const route = routeOf(broker, message.topicName);
+  const refusal = refusalOf(broker, connection, message, route);
+  if (refusal !== ReasonCode.Success) {
+    broker.log.publishRefused(connection, message.topicName, refusal);
+    // 3.x has no word for it: the message is dropped and acknowledged, or it would come again forever.
+    return connection.protocolVersion === 5 ? refusal : ReasonCode.Success;
+  }
+  return reasonOf(connection, publishOnce(broker, connection, message, route));
+}
+
+function publishOnce(broker: Broker, connection: Connection, message: ApplicationMessage, route: Route): number {
+  noteRetainedFull(broker, message);
+  return publish(broker, message, route, connection, connection.session);
+}
+
+function reasonOf(connection: Connection, receivers: number): ReasonCode {
+  return receivers === 0 && connection.protocolVersion === 5 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success;
+}
+
+/** Success, or why this Client may not publish this message. */
+function refusalOf(broker: Broker, connection: Connection, message: ApplicationMessage, route: Route): ReasonCode {
+  if (route.refusal !== ReasonCode.Success) return route.refusal;
+  const { topicName, qos, retain } = message;
+  if (!broker.authorizer.mayPublish(connection.identity!, topicName, qos, retain)) return ReasonCode.NotAuthorized;
+  if (broker.settings.checkPayloadFormat && !hasDeclaredFormat(message)) return ReasonCode.PayloadFormatInvalid;
+  // A 5.0 Client can be told that there is no room: it knows then that nothing was kept.
+  if (qos > 0 && connection.protocolVersion === 5 && !canRetain(broker, message)) return ReasonCode.QuotaExceeded;
+  if (qos > 0 && !broker.store.writable && needsStore(message, route)) return ReasonCode.QuotaExceeded;
+  return ReasonCode.Success;
+}
+
+function refuse(
+  broker: Broker,
+  connection: Connection,
+  topicName: string,
+  type: typeof PacketType.Pubrec,
+  packetIdentifier: number,
+  refusal: ReasonCode,
+): void {
+  broker.log.publishRefused(connection, topicName, refusal);
+  if (connection.protocolVersion === 5) return connection.sink.acknowledge(type, packetIdentifier, refusal);
+  // As if it were taken: 3.x goes through the whole handshake.
+  connection.session!.incomingQoS2.add(packetIdentifier);
+  connection.sink.acknowledge(type, packetIdentifier, ReasonCode.Success);
+}
+
+/** Those that cannot be told lose only the retaining; the operator hears of it. */
+function noteRetainedFull(broker: Broker, message: ApplicationMessage): void {
+  if (!message.retain || canRetain(broker, message)) return;
+  broker.statistics.retainedRefused++;
+  broker.log.retainedFull(message.topicName);
+}
+
+function needsStore(message: ApplicationMessage, route: Route): boolean {
+  if (message.retain || route.groups.length > 0) return true;
+  return route.entries.some((entry) => entry.qos > 0 && entry.session.persists);
+}
+
+/** §3.3.2.3.2: the payload is UTF-8 if the Payload Format Indicator says so. */
+function hasDeclaredFormat(message: ApplicationMessage): boolean {
+  if (message.properties.payloadFormatIndicator !== 1) return true;
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(message.payload);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** 3.x Clients were never told a maximum. */
+function isBeyondReceiveMaximum(broker: Broker, connection: Connection): boolean {
+  return connection.protocolVersion === 5 && connection.openIncoming >= broker.limits.receiveMaximum;
+}

@@ -1,0 +1,113 @@
+/** Where messages of one topic go: its matching subscriptions, merged for each Session. Made once for a topic, and
+ * remembered until a subscription changes. Spec §3.3.4. @module */
+
+import type { MatchCache } from "../topic/match_cache.ts";
+import type { SubscriptionTrie } from "../topic/subscription_trie.ts";
+import { isValidTopicName, topicLevels } from "../topic/topic_name.ts";
+import type { QoS } from "../packet/control_packet.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import type { Subscription } from "../session/subscription.ts";
+import type { ClientSession } from "./client_session.ts";
+import { SharedGroup } from "./shared_group.ts";
+
+export type ClientSubscription = Subscription<ClientSession>;
+
+/** All subscriptions of one Session that match, as one delivery: the highest QoS [MQTT-3.3.4-2], every Subscription
+ * Identifier [MQTT-3.3.4-4]. */
+export class RouteEntry {
+  qos: QoS;
+  retainAsPublished: boolean;
+  hasNoLocal: boolean;
+  subscriptionIdentifiers: readonly number[] | undefined;
+  readonly subscriptions: ClientSubscription[];
+
+  constructor(readonly session: ClientSession, first: ClientSubscription) {
+    this.qos = first.qos;
+    this.retainAsPublished = first.retainAsPublished;
+    this.hasNoLocal = first.noLocal;
+    this.subscriptionIdentifiers = first.subscriptionIdentifiers;
+    this.subscriptions = [first];
+  }
+
+  add(subscription: ClientSubscription): void {
+    if (subscription.qos > this.qos) this.qos = subscription.qos;
+    if (subscription.retainAsPublished) this.retainAsPublished = true;
+    if (subscription.noLocal) this.hasNoLocal = true;
+    if (subscription.subscriptionIdentifiers !== undefined) {
+      this.subscriptionIdentifiers = this.subscriptionIdentifiers === undefined
+        ? subscription.subscriptionIdentifiers
+        : [...this.subscriptionIdentifiers, subscription.subscriptionIdentifier];
+    }
+    this.subscriptions.push(subscription);
+  }
+
+  /** What is left for the Client that published: its subscriptions without No Local [MQTT-3.8.3-3]. */
+  withoutNoLocal(): RouteEntry | undefined {
+    let local: RouteEntry | undefined = undefined;
+    for (const subscription of this.subscriptions) {
+      if (subscription.noLocal) continue;
+      if (local === undefined) local = new RouteEntry(this.session, subscription);
+      else local.add(subscription);
+    }
+    return local;
+  }
+}
+
+export class Route {
+  /** Success, or why no Client may publish here. */
+  readonly refusal: ReasonCode;
+  readonly entries: RouteEntry[] = [];
+  readonly groups: SharedGroup[] = [];
+
+  constructor(refusal: ReasonCode) {
+    this.refusal = refusal;
+  }
+}
+
+let stamp = 0;
+
+/** Finds or makes the route of `topicName`. */
+export function findRoute(
+  topicName: string,
+  subscriptions: SubscriptionTrie<ClientSubscription | SharedGroup>,
+  cache: MatchCache<Route>,
+  topicLevelsMax: number,
+): Route {
+  const known = cache.get(topicName, subscriptions.version);
+  if (known !== undefined) return known;
+  const route = new Route(refusalOf(topicName, topicLevelsMax));
+  const thisStamp = ++stamp;
+  subscriptions.match(topicName, (value) => {
+    if (value instanceof SharedGroup) {
+      route.groups.push(value);
+      return;
+    }
+    const session = value.session;
+    if (session.routeStamp === thisStamp) {
+      session.routeEntry!.add(value);
+      return;
+    }
+    session.routeStamp = thisStamp;
+    session.routeEntry = new RouteEntry(session, value);
+    route.entries.push(session.routeEntry);
+  });
+  // The entries are reachable by the route alone: a session that ended must not be kept by its last route, nor it by it.
+  for (const entry of route.entries) entry.session.routeEntry = undefined;
+  cache.set(topicName, route, subscriptions.version, route.entries.length + route.groups.length + 1);
+  return route;
+}
+
+/** Topics that Clients may not publish to: too deep, not valid, or the Server's own. §4.7.2 */
+function refusalOf(topicName: string, topicLevelsMax: number): ReasonCode {
+  if (!isValidTopicName(topicName)) return ReasonCode.TopicNameInvalid;
+  if (topicLevels(topicName) > topicLevelsMax) return ReasonCode.TopicNameInvalid;
+  if (isReserved(topicName)) return ReasonCode.NotAuthorized;
+  return ReasonCode.Success;
+}
+
+function isReserved(topicName: string): boolean {
+  if (topicName.charCodeAt(0) !== 0x24) return false;
+  const slash = topicName.indexOf("/");
+  const root = slash === -1 ? topicName : topicName.slice(0, slash);
+  return root === "$SYS" || root === "$share" || root === "$CONTROL";
+}

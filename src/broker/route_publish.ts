@@ -1,0 +1,97 @@
+/** One Application Message to all who subscribed to its topic. The hot path of the house. Spec §3.3.4, §4.5. @module */
+
+import { type ApplicationMessage, NEVER_EXPIRES } from "../packet/application_message.ts";
+import type { QoS } from "../packet/control_packet.ts";
+import { OutgoingMessage } from "../session/outgoing_message.ts";
+import { holdPublisher, isBehind } from "./back_pressure.ts";
+import type { Broker } from "./broker.ts";
+import type { ClientSession } from "./client_session.ts";
+import type { Connection } from "./connection.ts";
+import { enqueue } from "./deliver.ts";
+import type { Route, RouteEntry } from "./route.ts";
+
+/** Delivers or queues `message` by `route`.
+ * @param publisher undefined for Will Messages and the Server's own: nobody is there to wait.
+ * @param origin whose subscriptions with No Local are left out; undefined = nobody's.
+ * @returns how many sessions it was for: 0 becomes No matching subscribers. */
+export function routePublish(
+  broker: Broker,
+  message: ApplicationMessage,
+  route: Route,
+  publisher: Connection | undefined,
+  origin: ClientSession | undefined,
+): number {
+  let receivers = 0;
+  const entries = route.entries;
+  for (let i = 0; i < entries.length; i++) {
+    let entry: RouteEntry | undefined = entries[i];
+    if (entry.hasNoLocal && entry.session === origin) {
+      entry = entry.withoutNoLocal();
+      if (entry === undefined) continue;
+    }
+    receivers++;
+    const qos = entry.qos < message.qos ? entry.qos : message.qos;
+    deliverTo(
+      broker,
+      message,
+      publisher,
+      entry.session,
+      qos,
+      entry.retainAsPublished && message.retain,
+      entry.subscriptionIdentifiers,
+      undefined,
+    );
+  }
+  const groups = route.groups;
+  for (let i = 0; i < groups.length; i++) {
+    const member = groups[i].choose(message.qos, origin?.clientId ?? "");
+    if (member === undefined) continue;
+    receivers++;
+    deliverTo(
+      broker,
+      message,
+      publisher,
+      member.session,
+      member.qos < message.qos ? member.qos : message.qos,
+      member.retainAsPublished && message.retain,
+      member.subscriptionIdentifiers,
+      member,
+    );
+  }
+  return receivers;
+}
+
+/** Milliseconds of the wall clock at which the Message Expiry Interval has passed; Infinity = never. */
+export function expiryOf(message: ApplicationMessage): number {
+  const interval = message.messageExpiryInterval;
+  return interval === NEVER_EXPIRES ? Infinity : message.receivedAtMs + interval * 1000;
+}
+
+function deliverTo(
+  broker: Broker,
+  message: ApplicationMessage,
+  publisher: Connection | undefined,
+  session: ClientSession,
+  qos: QoS,
+  retain: boolean,
+  subscriptionIdentifiers: readonly number[] | undefined,
+  sharedBy: OutgoingMessage["sharedBy"],
+): void {
+  const connection = session.connection;
+  if (qos === 0) {
+    if (connection === undefined || !connection.isConnected) return;
+    const sink = connection.sink;
+    sink.deliver(message, 0, retain, false, 0, subscriptionIdentifiers, message.messageExpiryInterval);
+    if (publisher !== undefined && sink.congested) holdPublisher(broker, publisher, connection);
+    return;
+  }
+  const expiresAtMs = expiryOf(message);
+  enqueue(
+    broker,
+    session,
+    new OutgoingMessage(message.owned(), qos, retain, subscriptionIdentifiers, expiresAtMs, sharedBy),
+  );
+  if (publisher !== undefined && connection !== undefined && connection.isConnected && isBehind(connection)) {
+    holdPublisher(broker, publisher, connection);
+  }
+}

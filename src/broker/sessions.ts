@@ -1,0 +1,80 @@
+/** The life of Sessions: they begin with a CONNECT, wait while their Client is away, and end. Spec §4.1, §3.1.2.11.2.
+ * @module */
+
+import { Timer } from "../base/timer_wheel.ts";
+import { NEVER_EXPIRES_S } from "../session/session.ts";
+import type { Broker } from "./broker.ts";
+import type { ClientSession } from "./client_session.ts";
+import type { ClientSubscription } from "./route.ts";
+import { handOverShared } from "./shared_subscriptions.ts";
+import { removeSubscription } from "./subscriptions.ts";
+import { publishWill, scheduleWill } from "./wills.ts";
+
+/** Its Client is connected again: nothing of it expires, and the old Will Message is not sent [MQTT-3.1.3-9]. */
+export function attend(broker: Broker, session: ClientSession): void {
+  if (session.willTimer !== undefined) broker.wheel.cancel(session.willTimer);
+  if (session.expiryTimer !== undefined) broker.wheel.cancel(session.expiryTimer);
+  session.willDueAtMs = Infinity;
+  session.expiresAtMs = Infinity;
+}
+
+/** Its Client is gone: the session ends now or later [MQTT-3.1.2-23], and its Will Message is sent now or later
+ * [MQTT-3.1.2-8]. */
+export function leave(broker: Broker, session: ClientSession, sendsWill: boolean): void {
+  if (!sendsWill) session.will = undefined;
+  if (!session.persists) return endSession(broker, session);
+  handOverShared(broker, session, false);
+  if (session.sessionExpiryInterval !== NEVER_EXPIRES_S) {
+    session.expiresAtMs = broker.turn.wallMs + session.sessionExpiryInterval * 1000;
+  }
+  scheduleExpiry(broker, session);
+  scheduleWill(broker, session);
+  storeSession(broker, session);
+}
+
+/** Sets the timer for `expiresAtMs`. */
+export function scheduleExpiry(broker: Broker, session: ClientSession): void {
+  if (session.expiresAtMs === Infinity) return;
+  session.expiryTimer ??= new Timer(() => {
+    broker.statistics.clientsExpired++;
+    broker.log.sessionExpired(session.clientId);
+    endSession(broker, session);
+  });
+  const delayMs = Math.max(0, session.expiresAtMs - broker.turn.wallMs);
+  broker.wheel.schedule(session.expiryTimer, broker.turn.monotonicMs + delayMs);
+}
+
+/** Forgets everything [MQTT-4.1.0-2]. A Will Message that waits for its delay is sent now: the end of the session ends
+ * the delay [MQTT-3.1.2-8]. */
+export function endSession(broker: Broker, session: ClientSession): void {
+  session.alive = false;
+  attend(broker, session);
+  broker.sessions.delete(session.clientId);
+  // Subscriptions go first: a session that ended gets neither its own will nor what it hands over.
+  for (const subscription of [...session.subscriptions.values()]) {
+    removeSubscription(broker, subscription as ClientSubscription);
+  }
+  handOverShared(broker, session, true);
+  unstoreSession(broker, session);
+  publishWill(broker, session);
+}
+
+/** Tells the store how the session stands: one that ends with its connection is none of its business. */
+export function storeSession(broker: Broker, session: ClientSession): void {
+  if (!session.persists) return unstoreSession(broker, session);
+  session.isStored = true;
+  broker.store.putSession({
+    clientId: session.clientId,
+    userName: session.userName,
+    sessionExpiryInterval: session.sessionExpiryInterval,
+    expiresAtMs: session.expiresAtMs,
+    will: session.will,
+    willDueAtMs: session.willDueAtMs,
+  });
+}
+
+function unstoreSession(broker: Broker, session: ClientSession): void {
+  if (!session.isStored) return;
+  session.isStored = false;
+  broker.store.deleteSession(session.clientId);
+}

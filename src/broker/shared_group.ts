@@ -1,0 +1,88 @@
+/** The members of one Shared Subscription, and whose turn it is. Spec §4.8.2. @module */
+
+import type { ClientSession } from "./client_session.ts";
+import type { ClientSubscription } from "./route.ts";
+
+/** Who gets the next message: each in turn; anybody; the same member as long as it can; the same member for the same
+ * publisher. */
+export const SHARED_SUBSCRIPTION_STRATEGIES = ["round-robin", "random", "sticky", "hash"] as const;
+export type SharedSubscriptionStrategy = typeof SHARED_SUBSCRIPTION_STRATEGIES[number];
+
+/** How fit a member is for a message now. A connected member that has room is preferred to one that is full, and that
+ * to one that is away and whose queue keeps the message. */
+const Fitness = { None: 0, Away: 1, Full: 2, Ready: 3 } as const;
+type Fitness = typeof Fitness[keyof typeof Fitness];
+
+export class SharedGroup {
+  readonly #members: ClientSubscription[] = [];
+  /** The index that the search begins with. */
+  #next = 0;
+
+  constructor(
+    readonly shareName: string,
+    readonly topicFilter: string,
+    readonly strategy: SharedSubscriptionStrategy,
+    /** 0 ≤ x < 1, given so that a simulation can be repeated. */
+    readonly random: () => number,
+  ) {}
+
+  get size(): number {
+    return this.#members.length;
+  }
+
+  add(member: ClientSubscription): void {
+    this.#members.push(member);
+  }
+
+  remove(member: ClientSubscription): void {
+    const index = this.#members.indexOf(member);
+    if (index === -1) return;
+    this.#members.splice(index, 1);
+    // The turn stays with whom it was: the members behind the removed one moved up.
+    if (index < this.#next) this.#next--;
+    if (this.#next >= this.#members.length) this.#next = 0;
+  }
+
+  /** Chooses the member for one message.
+   * @param qos of the message: one at QoS 0 is nothing for a member that is away.
+   * @param publisherClientId what the "hash" strategy goes by; "" for the Server's own messages.
+   * @param except a session that must not get it: it just went away.
+   * @returns undefined when nobody can take it. */
+  choose(qos: number, publisherClientId: string, except?: ClientSession): ClientSubscription | undefined {
+    const members = this.#members;
+    const count = members.length;
+    if (count === 0) return undefined;
+    let start = this.#next;
+    if (this.strategy === "random") start = Math.floor(this.random() * count);
+    else if (this.strategy === "hash") start = hash(publisherClientId) % count;
+    let best = -1;
+    let bestFitness: Fitness = Fitness.None;
+    for (let i = 0, index = start; i < count; i++, index = index + 1 === count ? 0 : index + 1) {
+      const fitness = fitnessOf(members[index], qos, except);
+      if (fitness > bestFitness) {
+        best = index;
+        bestFitness = fitness;
+        if (fitness === Fitness.Ready) break;
+      }
+    }
+    if (best === -1) return undefined;
+    if (this.strategy === "round-robin") this.#next = best + 1 === count ? 0 : best + 1;
+    else if (this.strategy === "sticky") this.#next = best;
+    return members[best];
+  }
+}
+
+function fitnessOf(member: ClientSubscription, qos: number, except: ClientSession | undefined): Fitness {
+  const session = member.session;
+  if (session === except) return Fitness.None;
+  if (!session.isConnected) return session.persists && Math.min(qos, member.qos) > 0 ? Fitness.Away : Fitness.None;
+  const isReady = session.pending.length === 0 && session.window.sendQuota > 0 && !session.connection!.sink.congested;
+  return isReady ? Fitness.Ready : Fitness.Full;
+}
+
+/** FNV-1a over UTF-16 units: only has to spread publishers evenly. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  return value >>> 0;
+}

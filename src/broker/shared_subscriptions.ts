@@ -1,0 +1,81 @@
+/** All Shared Subscriptions: who belongs to which, and what happens to a member's messages when it goes away.
+ * Spec §4.8.2. @module */
+
+import { OutgoingMessage, OutgoingState } from "../session/outgoing_message.ts";
+import type { Broker } from "./broker.ts";
+import type { ClientSession } from "./client_session.ts";
+import { dropOutgoing, enqueue } from "./deliver.ts";
+import type { ClientSubscription } from "./route.ts";
+import { SharedGroup, type SharedSubscriptionStrategy } from "./shared_group.ts";
+
+export type { SharedSubscriptionStrategy };
+
+export class SharedSubscriptions {
+  /** By full filter, `$share/name/filter`. */
+  readonly #groups = new Map<string, SharedGroup>();
+
+  constructor(readonly strategy: SharedSubscriptionStrategy, readonly random: () => number) {}
+
+  get size(): number {
+    return this.#groups.size;
+  }
+
+  get(fullFilter: string): SharedGroup | undefined {
+    return this.#groups.get(fullFilter);
+  }
+
+  /** @returns the group if it is new: it has to be entered into the trie. */
+  join(member: ClientSubscription): SharedGroup | undefined {
+    const known = this.#groups.get(member.fullFilter);
+    const group = known ??
+      new SharedGroup(member.shareName!, member.topicFilter, this.strategy, this.random);
+    group.add(member);
+    if (known !== undefined) return undefined;
+    this.#groups.set(member.fullFilter, group);
+    return group;
+  }
+
+  /** @returns the group if nobody is left in it: it has to be taken out of the trie. */
+  leave(member: ClientSubscription): SharedGroup | undefined {
+    const group = this.#groups.get(member.fullFilter);
+    if (group === undefined) return undefined;
+    group.remove(member);
+    if (group.size > 0) return undefined;
+    this.#groups.delete(member.fullFilter);
+    return group;
+  }
+}
+
+/** A member went away: what came to it by a Shared Subscription goes to another member, if one is there. QoS 1 messages
+ * that it has not acknowledged are sent again by the other one, as the specification allows; a QoS 2 message whose
+ * delivery has begun stays, also when the session ends [MQTT-4.8.2-4], [MQTT-4.8.2-5].
+ * @param isEnding the session ends: members that are away are good enough then. */
+export function handOverShared(broker: Broker, session: ClientSession, isEnding: boolean): void {
+  for (const outgoing of [...session.window.values()]) {
+    if (outgoing.sharedBy === undefined || outgoing.state !== OutgoingState.AwaitingPuback) continue;
+    if (!passOn(broker, session, outgoing, isEnding)) continue;
+    session.window.remove(outgoing);
+    dropOutgoing(broker, session, outgoing);
+  }
+  session.pending.filter((outgoing) => {
+    if (outgoing.sharedBy === undefined || !passOn(broker, session, outgoing, isEnding)) return true;
+    dropOutgoing(broker, session, outgoing);
+    return false;
+  });
+}
+
+function passOn(broker: Broker, from: ClientSession, outgoing: OutgoingMessage, isEnding: boolean): boolean {
+  const group = broker.shared.get(outgoing.sharedBy!.fullFilter);
+  const member = group?.choose(outgoing.message.qos, "", from);
+  if (member === undefined || (!isEnding && !member.session.isConnected)) return false;
+  const qos = Math.min(outgoing.message.qos, member.qos);
+  if (qos === 0) return false; // its own limit would lose the guarantee that this message was taken with
+  const { message, retain, expiresAtMs } = outgoing;
+  const identifiers = member.subscriptionIdentifiers;
+  enqueue(
+    broker,
+    member.session,
+    new OutgoingMessage(message, qos as 1 | 2, retain, identifiers, expiresAtMs, member),
+  );
+  return true;
+}

@@ -1,0 +1,48 @@
+/** How the broker stands, as plain values: for dashboards, metrics and tests. Changes nothing. @module */
+
+import type { Broker } from "./broker.ts";
+
+export interface BrokerSnapshot {
+  readonly connections: number;
+  readonly connectedClients: number;
+  readonly sessions: number;
+  readonly subscriptions: number;
+  readonly sharedGroups: number;
+  /** Entries of the subscription index: 0 when nobody subscribes. */
+  readonly subscriptionNodes: number;
+  readonly retainedMessages: number;
+  readonly retainedBytes: number;
+  readonly retainedWalks: number;
+  /** Queued and unfinished messages of all sessions. */
+  readonly queuedMessages: number;
+  readonly queuedBytes: number;
+  readonly timers: number;
+  /** Actions that wait for the store. */
+  readonly heldActions: number;
+  readonly isShuttingDown: boolean;
+}
+
+export function takeSnapshot(broker: Broker): BrokerSnapshot {
+  let queuedMessages = 0;
+  let queuedBytes = 0;
+  for (const session of broker.sessions.values()) {
+    queuedMessages += session.pending.length + session.window.size;
+    queuedBytes += session.pending.bytes;
+  }
+  return {
+    connections: broker.connections.size,
+    connectedClients: broker.connectedCount,
+    sessions: broker.sessions.size,
+    subscriptions: broker.subscriptionCount,
+    sharedGroups: broker.shared.size,
+    subscriptionNodes: broker.subscriptions.nodeCount,
+    retainedMessages: broker.retained.size,
+    retainedBytes: broker.retained.bytes,
+    retainedWalks: broker.retainedWalks,
+    queuedMessages,
+    queuedBytes,
+    timers: broker.wheel.size,
+    heldActions: broker.gate.length,
+    isShuttingDown: broker.isShuttingDown,
+  };
+}

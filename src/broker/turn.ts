@@ -1,0 +1,37 @@
+/** One turn of the dispatcher: everything that happens before the event loop goes on. The time is read once, at its
+ * first event; at its end the store may hand over what was gathered. @module */
+
+import type { Clock } from "../base/clock.ts";
+
+/** How the broker gets called back: given to it, so that a simulation decides the order. */
+export interface Scheduler {
+  /** After what is under way now, before the event loop waits: `queueMicrotask`. */
+  endOfTurn(callback: () => void): void;
+}
+
+export class Turn {
+  /** Milliseconds that never jump, as of the beginning of the turn. */
+  monotonicMs: number;
+  /** Milliseconds since 1970-01-01 UTC, as of the beginning of the turn. */
+  wallMs: number;
+  #isRunning = false;
+
+  constructor(readonly clock: Clock, readonly scheduler: Scheduler, readonly onEnd: () => void) {
+    this.monotonicMs = clock.monotonicMs();
+    this.wallMs = clock.wallMs();
+  }
+
+  /** Called with each event; only the first of a turn does anything. */
+  begin(): void {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.monotonicMs = this.clock.monotonicMs();
+    this.wallMs = this.clock.wallMs();
+    this.scheduler.endOfTurn(this.#end);
+  }
+
+  readonly #end = (): void => {
+    this.#isRunning = false;
+    this.onEnd();
+  };
+}

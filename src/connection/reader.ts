@@ -1,0 +1,131 @@
+/** Bytes of one Client → decoded packets, handed to the dispatcher in the order they came. Spec §4.2.
+ * One reader runs for each Network Connection. It is the only place that catches a peer's error, and turns it into an
+ * event. Async ends here: what it calls is synchronous. @module */
+
+import { type ControlPacket, PacketType, type ProtocolVersion } from "../packet/control_packet.ts";
+import type { Decoder } from "../packet/decoder.ts";
+import { PeerError } from "../packet/errors.ts";
+import type { ByteStream } from "../transport/byte_stream.ts";
+import type { PacketObserver } from "./packet_observer.ts";
+import { IncomingTopicAliases } from "./topic_aliases.ts";
+import type { Traffic } from "./traffic.ts";
+import type { PacketWriter } from "./writer.ts";
+import type { WriteTurn } from "./write_turn.ts";
+
+/** Closed: no further packet is handed over; the rest stays in the read buffer, and TCP slows the Client down. */
+export class ReadGate {
+  #opened: Promise<void> | undefined = undefined;
+  #open: (() => void) | undefined = undefined;
+
+  get isClosed(): boolean {
+    return this.#opened !== undefined;
+  }
+
+  /** Resolves when the gate is opened. */
+  get opened(): Promise<void> | undefined {
+    return this.#opened;
+  }
+
+  close(): void {
+    if (this.#opened !== undefined) return;
+    this.#opened = new Promise((resolve) => this.#open = resolve);
+  }
+
+  open(): void {
+    this.#open?.();
+    this.#opened = undefined;
+    this.#open = undefined;
+  }
+}
+
+/** Where the reader pushes what it has: the dispatcher's inbox. All calls return at once. */
+export interface PacketReceiver {
+  received(packet: ControlPacket): void;
+  /** The peer broke the protocol; nothing more will be received.
+   * @param connectVersion what to answer in, if it was in CONNECT; undefined for any other packet. */
+  broke(error: PeerError, connectVersion: ProtocolVersion | undefined): void;
+  /** We have a bug: something else was thrown while a packet was handled. This connection ends, the others go on. */
+  failed(error: unknown): void;
+  /** The Network Connection ended, once, as the last call. `cause` is for the log: "closed by the client". */
+  ended(cause: string): void;
+}
+
+export interface ReaderContext {
+  readonly writeTurn: WriteTurn;
+  readonly traffic: Traffic;
+  readonly observer: PacketObserver | undefined;
+}
+
+/** Reads until the Network Connection ends. Never throws for what a peer does. */
+export async function readConnection(
+  stream: ByteStream,
+  decoder: Decoder,
+  writer: PacketWriter,
+  receiver: PacketReceiver,
+  context: ReaderContext,
+): Promise<void> {
+  const { writeTurn, traffic, observer } = context;
+  const gate = writer.gate;
+  const aliases = new IncomingTopicAliases();
+  let isAccepted = false;
+  let cause = "closed by the client";
+  try {
+    reading: for (;;) {
+      // The packets of the last read have been handled. What was forwarded as a run is copied before room() moves it.
+      writeTurn.settle();
+      let count: number | null;
+      try {
+        count = await stream.read(decoder.room());
+      } catch {
+        cause = "connection lost";
+        break;
+      }
+      if (count === null) break;
+      if (writer.isClosing) continue; // what comes behind a DISCONNECT or a refused CONNECT is thrown away
+      traffic.bytesReceived += count;
+      decoder.received(count);
+      for (;;) {
+        if (gate.isClosed) {
+          writeTurn.settle();
+          await gate.opened;
+        }
+        if (writer.isClosing) continue reading;
+        if (!isAccepted && writer.incoming !== undefined) {
+          isAccepted = true;
+          decoder.maximumPacketSize = writer.incoming.maximumPacketSize;
+          aliases.maximum = writer.incoming.topicAliasMaximum;
+        }
+        const packet = decoder.next();
+        if (packet === undefined) break;
+        traffic.packetsReceived++;
+        if (packet.type === PacketType.Publish) {
+          if (packet.topicAlias !== 0) aliases.resolve(packet);
+          traffic.publishesReceived++;
+          traffic.publishBytesReceived += packet.message.payloadBytes;
+        }
+        if (observer !== undefined) observer.received(writer.name, packet);
+        receiver.received(packet);
+      }
+    }
+  } catch (error) {
+    if (error instanceof PeerError) {
+      const wasConnect = decoder.packetType === PacketType.Connect;
+      receiver.broke(error, wasConnect ? decoder.protocolVersion : undefined);
+    } else receiver.failed(error);
+    writeTurn.settle();
+    await discardRest(stream);
+  }
+  receiver.ended(cause);
+  writer.close();
+}
+
+/** Reads on after the last packet was sent, and throws away: closing a socket with unread bytes makes the system send a
+ * reset, which may overtake the DISCONNECT that says why. Ends when the writer or the peer closes the connection. */
+async function discardRest(stream: ByteStream): Promise<void> {
+  const into = new Uint8Array(4096);
+  try {
+    while (await stream.read(into) !== null);
+  } catch {
+    // closed from this side
+  }
+}

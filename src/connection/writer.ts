@@ -1,0 +1,223 @@
+/** Packets → bytes for one Client: implements the broker's PacketSink on an Outbound. Spec §3.
+ * Knows what this Client can take: its protocol version, Maximum Packet Size and aliases. @module */
+
+import type { ApplicationMessage } from "../packet/application_message.ts";
+import { PacketType, type ProtocolVersion, type QoS } from "../packet/control_packet.ts";
+import { encodeAcknowledgement, encodePacket } from "../packet/encoder.ts";
+import type { PublishFrameEncoder } from "../packet/publish_frame.ts";
+import type { ReasonCode } from "../packet/reason_code.ts";
+import type { ByteStream } from "../transport/byte_stream.ts";
+import { Outbound } from "./outbound.ts";
+import type { PacketObserver } from "./packet_observer.ts";
+import {
+  Delivery,
+  type IncomingSettings,
+  type PacketSink,
+  type ServerPacket,
+  type SinkSettings,
+} from "./packet_sink.ts";
+import type { ReadGate } from "./reader.ts";
+import { OutgoingTopicAliases } from "./topic_aliases.ts";
+import type { Traffic } from "./traffic.ts";
+import type { WriteTurn } from "./write_turn.ts";
+
+/** The bounds that a writer keeps, from config/limits. */
+export interface WriterLimits {
+  readonly outboundBytesMax: number;
+  readonly outboundMarkBytes: number;
+  readonly topicAliasOutgoingMax: number;
+  readonly closeTimeoutMs: number;
+}
+
+/** What all connections of one server share. */
+export interface WriterContext {
+  readonly limits: WriterLimits;
+  readonly writeTurn: WriteTurn;
+  readonly traffic: Traffic;
+  readonly frames: PublishFrameEncoder;
+  readonly observer: PacketObserver | undefined;
+}
+
+export class PacketWriter implements PacketSink {
+  readonly remoteAddress: string;
+  readonly remoteHost: string;
+  onRelief: (() => void) | undefined = undefined;
+  /** Set by `accept`, read by the reader. */
+  incoming: IncomingSettings | undefined = undefined;
+  /** For the observer: the Client Identifier once it is known. */
+  name: string;
+  readonly #outbound: Outbound;
+  #version: ProtocolVersion = 5;
+  #frameVersion: 4 | 5 = 5;
+  #maximumPacketSize = 0xffff_ffff;
+  #requestProblemInformation = true;
+  #aliases: OutgoingTopicAliases | undefined = undefined;
+  #isClosing = false;
+  #closeTimer: ReturnType<typeof setTimeout> | undefined = undefined;
+
+  constructor(
+    readonly stream: ByteStream,
+    readonly listenerUrl: string,
+    readonly gate: ReadGate,
+    readonly context: WriterContext,
+  ) {
+    this.remoteAddress = stream.remoteAddress;
+    this.remoteHost = stream.remoteHost;
+    this.name = stream.remoteAddress;
+    this.#outbound = new Outbound(
+      stream,
+      context.writeTurn,
+      context.traffic,
+      context.limits.outboundMarkBytes,
+      () => this.onRelief?.(),
+      () => {
+        if (this.#isClosing) this.#endNow();
+      },
+      // The reader sees the same connection fail and reports it; here it only has to be let go.
+      () => this.#endNow(),
+    );
+  }
+
+  get outboundBytes(): number {
+    return this.#outbound.bytes;
+  }
+
+  get congested(): boolean {
+    return this.#outbound.congested;
+  }
+
+  configure(settings: SinkSettings): void {
+    this.#version = settings.protocolVersion;
+    this.#frameVersion = settings.protocolVersion === 5 ? 5 : 4;
+    this.#maximumPacketSize = settings.maximumPacketSize;
+    this.#requestProblemInformation = settings.requestProblemInformation;
+    const aliases = Math.min(settings.topicAliasMaximum, this.context.limits.topicAliasOutgoingMax);
+    this.#aliases = settings.protocolVersion === 5 && aliases > 0 ? new OutgoingTopicAliases(aliases) : undefined;
+  }
+
+  accept(incoming: IncomingSettings): void {
+    this.incoming = incoming;
+  }
+
+  send(packet: ServerPacket): void {
+    if (this.#isClosing) return;
+    this.context.observer?.sent(this.name, packet);
+    const writer = this.#outbound.open(64);
+    const before = writer.length;
+    const isEncoded = encodePacket(writer, this.#allowed(packet), this.#version, this.#maximumPacketSize);
+    this.#outbound.appended(writer.length - before);
+    if (isEncoded) this.context.traffic.packetsSent++;
+  }
+
+  acknowledge(type: 4 | 5 | 6 | 7, packetIdentifier: number, reasonCode: number, reasonString?: string): void {
+    if (this.#isClosing) return;
+    this.context.observer?.acknowledged(this.name, type, packetIdentifier, reasonCode);
+    this.context.traffic.packetsSent++;
+    const writer = this.#outbound.open(8);
+    const before = writer.length;
+    if (reasonString === undefined || this.#version !== 5 || !this.#requestProblemInformation) {
+      encodeAcknowledgement(writer, type, packetIdentifier, reasonCode, this.#version);
+    } else {
+      const packet = { type, packetIdentifier, reasonCode: reasonCode as ReasonCode, properties: { reasonString } };
+      encodePacket(writer, packet, this.#version, this.#maximumPacketSize);
+    }
+    this.#outbound.appended(writer.length - before);
+  }
+
+  deliver(
+    message: ApplicationMessage,
+    qos: QoS,
+    retain: boolean,
+    dup: boolean,
+    packetIdentifier: number,
+    subscriptionIdentifiers: readonly number[] | undefined,
+    expirySeconds: number,
+  ): Delivery {
+    if (this.#isClosing) return Delivery.Dropped;
+    const aliases = this.#aliases;
+    const alias = aliases === undefined ? 0 : aliases.find(message.topicName);
+    const isNewAlias = alias !== 0 && aliases!.isNew;
+    const frame = this.context.frames.encode(
+      message,
+      this.#frameVersion,
+      qos,
+      retain,
+      subscriptionIdentifiers,
+      expirySeconds,
+      alias,
+      isNewAlias,
+    );
+    const size = frame.end - frame.start;
+    const traffic = this.context.traffic;
+    if (size > this.#maximumPacketSize) {
+      traffic.publishesDropped++;
+      return Delivery.TooLarge;
+    }
+    const outbound = this.#outbound;
+    if (qos === 0 && outbound.congested && this.#isFullFor(size)) {
+      traffic.publishesDropped++;
+      return Delivery.Dropped;
+    }
+    this.context.observer?.delivered(this.name, message, qos, retain, dup, packetIdentifier);
+    if (frame.passThrough) {
+      outbound.appendRun(frame.buffer, frame.start, frame.end);
+    } else {
+      const at = outbound.appendCopy(frame.buffer, frame.start, frame.end);
+      if (qos !== 0) {
+        const bytes = outbound.open(0).buffer;
+        const identifierAt = at + frame.packetIdentifierAt - frame.start;
+        bytes[identifierAt] = packetIdentifier >>> 8;
+        bytes[identifierAt + 1] = packetIdentifier;
+        if (dup) bytes[at] |= 0b1000;
+      }
+    }
+    if (isNewAlias) aliases!.assign(message.topicName);
+    traffic.packetsSent++;
+    traffic.publishesSent++;
+    traffic.publishBytesSent += message.payloadBytes;
+    return Delivery.Sent;
+  }
+
+  pauseReading(): void {
+    this.gate.close();
+  }
+
+  resumeReading(): void {
+    this.gate.open();
+  }
+
+  close(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.gate.open(); // a reader that waits must see the end
+    if (this.#outbound.isEmpty) return this.#endNow();
+    this.#closeTimer = setTimeout(() => this.#endNow(), this.context.limits.closeTimeoutMs);
+  }
+
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
+  #endNow(): void {
+    this.#isClosing = true;
+    clearTimeout(this.#closeTimer);
+    this.#outbound.discard();
+    this.stream.close();
+    this.gate.open();
+  }
+
+  /** A connection that is behind takes QoS 0 up to its own bound, and only to the mark when all together are at theirs. */
+  #isFullFor(size: number): boolean {
+    return this.#outbound.bytes + size > this.context.limits.outboundBytesMax ||
+      this.context.writeTurn.bytes > this.context.writeTurn.bytesMax;
+  }
+
+  /** [MQTT-3.1.2-29]: without Request Problem Information, Reason String and User Properties go only on CONNACK,
+   * DISCONNECT and PUBLISH. */
+  #allowed(packet: ServerPacket): ServerPacket {
+    if (this.#requestProblemInformation || !("properties" in packet)) return packet;
+    if (packet.type === PacketType.Connack || packet.type === PacketType.Disconnect) return packet;
+    const { reasonString: _, userProperties: __, ...properties } = packet.properties;
+    return { ...packet, properties } as ServerPacket;
+  }
+}

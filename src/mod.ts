@@ -1,0 +1,21 @@
+/** Quetzal as a library: a broker inside a Deno program.
+ *
+ * ```ts
+ * import { makeConfig, startServer } from "@quetzal/quetzal";
+ *
+ * const server = await startServer(makeConfig({ port: 0 }));
+ * console.log(server.urls); // ["mqtt://127.0.0.1:49152"]
+ * await server.stop();
+ * ```
+ * @module */
+
+export { configureLog, getLog, type Log } from "./base/log.ts";
+export type { BrokerSnapshot } from "./broker/snapshot.ts";
+export { type Config, ConfigError, makeConfig, type PartialConfig } from "./config/config.ts";
+export type { PacketObserver } from "./connection/packet_observer.ts";
+export { MemoryStore } from "./persistence/memory_store.ts";
+export type { Store } from "./persistence/store.ts";
+export { type RunningServer, type ServerParts, startServer } from "./server.ts";
+export type { ByteStream } from "./transport/byte_stream.ts";
+export type { Listener } from "./transport/listener.ts";
+export { memoryPair } from "./transport/memory.ts";

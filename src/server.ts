@@ -1,0 +1,163 @@
+/** Plugs the rooms together: the only file that sees all of them. In: a configuration. Out: a running broker.
+ * Room: wiring and life cycle; decides nothing about the protocol. @module */
+
+import { AllowAll, AnonymousAuthenticator } from "./auth/allow_anonymous.ts";
+import { systemClock } from "./base/clock.ts";
+import { getLog, type Log } from "./base/log.ts";
+import { BrokerLog } from "./broker/broker_log.ts";
+import { Dispatcher } from "./broker/dispatcher.ts";
+import type { BrokerSnapshot } from "./broker/snapshot.ts";
+import type { Config } from "./config/config.ts";
+import { VERSION } from "./config/version.ts";
+import { DebugObserver } from "./connection/debug_observer.ts";
+import type { PacketObserver } from "./connection/packet_observer.ts";
+import { readConnection, ReadGate } from "./connection/reader.ts";
+import { Traffic } from "./connection/traffic.ts";
+import { PacketWriter } from "./connection/writer.ts";
+import { WriteTurn } from "./connection/write_turn.ts";
+import { Decoder } from "./packet/decoder.ts";
+import { PublishFrameEncoder } from "./packet/publish_frame.ts";
+import { MemoryStore } from "./persistence/memory_store.ts";
+import type { Store } from "./persistence/store.ts";
+import type { ByteStream } from "./transport/byte_stream.ts";
+import type { Listener } from "./transport/listener.ts";
+import { listenTcp } from "./transport/tcp.ts";
+
+/** How often deadlines are looked at: they ring at most this late. */
+const TICK_MS = 50;
+
+export interface RunningServer {
+  /** Where it listens: "mqtt://127.0.0.1:1883". */
+  readonly urls: string[];
+  /** Resolves when the server has ended. */
+  readonly finished: Promise<void>;
+  /** DISCONNECT 0x8B to the 5.0 clients, then the end of every connection and listener. May be called again. */
+  stop(): Promise<void>;
+  /** How the broker stands, for embedding programs and tests. */
+  snapshot(): BrokerSnapshot;
+}
+
+/** What an embedding program may put in the place of the usual. */
+export interface ServerParts {
+  /** Default: a new MemoryStore. */
+  readonly store?: Store;
+  /** Default: one TCP listener on `config.host` and `config.port`. */
+  readonly listeners?: readonly Listener[];
+  /** Sees every packet. Default: the debug log, when its level is on. */
+  readonly observer?: PacketObserver;
+}
+
+/** Starts a broker.
+ * @param log where its lines go. Default: the log of the room "broker", silent until `configureLog`.
+ * @throws Deno.errors.AddrInUse and the like, when it cannot listen. */
+export async function startServer(
+  config: Config,
+  log: Log = getLog("broker"),
+  parts: ServerParts = {},
+): Promise<RunningServer> {
+  const { limits } = config;
+  /** Where only this machine can knock: anonymous clients are let in there by default. */
+  const loopbackUrls = new Set<string>();
+  const store = parts.store ?? new MemoryStore();
+  const traffic = new Traffic();
+  const dispatcher = new Dispatcher({
+    clock: systemClock,
+    scheduler: { endOfTurn: queueMicrotask },
+    random: secureRandom,
+    limits,
+    settings: {
+      protocolVersions: config.protocolVersions,
+      sharedSubscriptionStrategy: config.sharedSubscriptionStrategy,
+      sysIntervalS: config.sysIntervalS,
+      checkPayloadFormat: config.checkPayloadFormat,
+      version: `quetzal version ${VERSION}`,
+      ...config.features,
+    },
+    store,
+    authenticator: new AnonymousAuthenticator((attempt) =>
+      config.allowAnonymous ?? loopbackUrls.has(attempt.listenerUrl)
+    ),
+    authorizer: new AllowAll(),
+    traffic,
+    log: new BrokerLog(log, () => systemClock.monotonicMs()),
+  }, (callback, delayMs) => setTimeout(callback, delayMs));
+  await dispatcher.load();
+
+  const context = {
+    limits,
+    writeTurn: new WriteTurn(limits.outboundBytesTotalMax),
+    traffic,
+    frames: new PublishFrameEncoder(),
+    observer: parts.observer ?? (log.isEnabled("debug") ? new DebugObserver(log) : undefined),
+  };
+  const open = new Set<Promise<void>>();
+  const onConnection = (stream: ByteStream, listenerUrl: string) => {
+    const serving = serveConnection(stream, listenerUrl, dispatcher, context).finally(() => open.delete(serving));
+    open.add(serving);
+  };
+
+  const listeners = parts.listeners ??
+    [listenTcp({ host: config.host, port: config.port, tcpBacklog: limits.tcpBacklog })];
+  for (const listener of listeners) if (listener.isLoopback) loopbackUrls.add(listener.url);
+  const serving = listeners.map((listener) =>
+    listener.serve(
+      (stream) => onConnection(stream, listener.url),
+      (error) => log.warning(`A connection to ${listener.url} could not be accepted: ${(error as Error).message}`),
+    )
+  );
+  const ticking = setInterval(() => dispatcher.tick(), TICK_MS);
+
+  const finished = Promise.withResolvers<void>();
+  let stopping: Promise<void> | undefined;
+  const stop = async () => {
+    for (const listener of listeners) listener.close();
+    dispatcher.shutDown();
+    await Promise.all(open);
+    await Promise.all(serving);
+    clearInterval(ticking);
+    await store.close();
+    finished.resolve();
+  };
+  return {
+    urls: listeners.map((listener) => listener.url),
+    finished: finished.promise,
+    stop: () => stopping ??= stop(),
+    snapshot: () => dispatcher.snapshot(),
+  };
+}
+
+type ConnectionContext = ConstructorParameters<typeof PacketWriter>[3];
+
+/** One Network Connection from its arrival to its end: its reader pushes packets onto the dispatcher. */
+async function serveConnection(
+  stream: ByteStream,
+  listenerUrl: string,
+  dispatcher: Dispatcher,
+  context: ConnectionContext & { limits: Config["limits"] },
+): Promise<void> {
+  const writer = new PacketWriter(stream, listenerUrl, new ReadGate(), context);
+  const decoder = new Decoder({
+    sender: "client",
+    connectPacketSizeMax: context.limits.connectPacketSizeMax,
+    userPropertiesMax: context.limits.userPropertiesMax,
+  });
+  const connection = dispatcher.open(writer);
+  await readConnection(stream, decoder, writer, {
+    received: (packet) => dispatcher.received(connection, packet),
+    broke: (error, connectVersion) => dispatcher.broke(connection, error, connectVersion),
+    failed: (error) => dispatcher.failed(connection, error),
+    ended: (cause) => dispatcher.ended(connection, cause),
+  }, context);
+}
+
+const randomWords = new Uint32Array(256);
+let randomNext = randomWords.length;
+
+/** As Math.random, and not to be predicted: Assigned Client Identifiers are made of it. */
+function secureRandom(): number {
+  if (randomNext === randomWords.length) {
+    crypto.getRandomValues(randomWords);
+    randomNext = 0;
+  }
+  return randomWords[randomNext++] / 0x1_0000_0000;
+}
