@@ -1,8 +1,8 @@
-/** Copies a range of bytes. A view for `TypedArray.set` costs more than a short loop; see bench/packet/copy_bench.ts.
+/** Copies a range of bytes. A view for `TypedArray.set` costs more than a short loop; see bench/packet/bytes_bench.ts.
  * In: two buffers. Out: the offset behind the copy. Room: pure. @module */
 
 /** Longer ranges go through `TypedArray.set`. */
-export const SHORT_COPY_BYTES = 64;
+export const SHORT_COPY_BYTES = 32;
 
 /** Copies source[start, end) to `target` at `at`. @returns the offset behind it. */
 export function copyBytes(target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): number {

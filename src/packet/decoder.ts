@@ -59,6 +59,8 @@ export class Decoder {
   protocolVersion: ProtocolVersion = 5;
   /** Bytes; of a whole packet, after CONNECT was accepted. Until it is set: `connectPacketSizeMax`. */
   maximumPacketSize: number;
+  /** PacketType of the packet that was looked at last: of the one that was wrong, after an error. 0 = none yet. */
+  packetType = 0;
 
   readonly #options: DecoderOptions;
   readonly #firstBytes: FirstByteTables;
@@ -152,6 +154,7 @@ export class Decoder {
     if (available < this.#needed) return undefined;
     const buffer = this.#buffer;
     const first = buffer[position];
+    this.packetType = first >>> 4;
     checkFirstByte(this.#firstBytes, first, this.#options.sender, this.protocolVersion);
 
     let at = position + 1;

@@ -47,7 +47,7 @@ export function utf8Kind(buffer: Uint8Array, start: number, end: number): Utf8Ki
 const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const textEncoder = new TextEncoder();
 
-/** Below this a call into the runtime costs more than a loop here; see bench/packet/utf8_bench.ts. */
+/** Below this a call into the runtime costs more than a loop here; see bench/packet/bytes_bench.ts. */
 const SHORT_STRING_BYTES = 64;
 
 /** The string of a range that `utf8Kind` found well-formed. */
