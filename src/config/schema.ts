@@ -105,7 +105,7 @@ export const configSchema = v.strictObject({
       10_485_760,
       "size from which a new log file is begun [bytes]",
     ),
-    filesMax: key(wholeNumber(1, 10_000), 5, "log files that are kept: the current one and older ones"),
+    filesMax: key(wholeNumber(1, 100), 5, "log files that are kept: the current one and older ones"),
   }),
   limits: section({
     ...limitEntries(),

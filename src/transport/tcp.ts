@@ -39,16 +39,18 @@ export class TcpListener implements Listener {
   readonly url: string;
   readonly isLoopback: boolean;
   readonly #acceptor: Acceptor;
+  readonly #monotonicMs: () => number;
   #closed = false;
   #endPause: (() => void) | undefined;
   #lastReportMs = -Infinity;
   #unreported = 0;
 
-  constructor(acceptor: Acceptor) {
+  constructor(acceptor: Acceptor, monotonicMs: () => number = () => performance.now()) {
     const { hostname, port } = acceptor.addr;
     this.url = `mqtt://${hostAndPort(hostname, port)}`;
     this.isLoopback = isLoopbackHost(hostname);
     this.#acceptor = acceptor;
+    this.#monotonicMs = monotonicMs;
   }
 
   async serve(onConnection: (stream: ByteStream) => void, onError: (error: unknown) => void): Promise<void> {
@@ -86,7 +88,7 @@ export class TcpListener implements Listener {
 
   /** At most once a second; what was not said is counted in the next report. */
   #report(error: unknown, onError: (error: unknown) => void): void {
-    const nowMs = performance.now();
+    const nowMs = this.#monotonicMs();
     if (nowMs - this.#lastReportMs < ERROR_REPORT_INTERVAL_MS) {
       this.#unreported++;
       return;
