@@ -1,0 +1,97 @@
+/** SubscriptionTrie at 1,000 and 100,000 filters: a third of them literal, a third with +, a third with #, overlapping.
+ * @module */
+
+import { SubscriptionTrie } from "../../src/topic/subscription_trie.ts";
+
+/** `count` different filters. */
+export function filterSet(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => {
+    const area = `area${index % 10}`;
+    const site = `site${index % 97}`;
+    switch (index % 6) {
+      case 0:
+      case 1:
+        return `${area}/${site}/device${index}/temperature`;
+      case 2:
+        return `${area}/+/device${index}/temperature`;
+      case 3:
+        return `+/${site}/device${index}/+`;
+      case 4:
+        return `${area}/${site}/device${index}/#`;
+      default:
+        return `+/+/device${index}/#`;
+    }
+  });
+}
+
+/** Topic Names that about three filters of `filterSet(count)` match each, if devices are neighbours. */
+export function topicSet(count: number, topics: number): string[] {
+  return Array.from({ length: topics }, (_, index) => {
+    const device = index * 7_919 % count;
+    return `area${device % 10}/site${device % 97}/device${device}/temperature`;
+  });
+}
+
+function trieOf(filters: string[]): SubscriptionTrie<{ filter: string }> {
+  const trie = new SubscriptionTrie<{ filter: string }>();
+  for (const filter of filters) trie.insert(filter, { filter });
+  return trie;
+}
+
+/** @returns one run: each of `topics` names is matched; it returns how many subscriptions that gave. */
+export function matchWorkload(filters: number, topics: number): () => number {
+  const trie = trieOf(filterSet(filters));
+  const names = topicSet(filters, topics);
+  let matches = 0;
+  const visit = () => void matches++;
+  return () => {
+    matches = 0;
+    for (const name of names) trie.match(name, visit);
+    return matches;
+  };
+}
+
+/** @returns one run: `changes` filters go and come again; it returns how many are there afterwards. */
+export function insertRemoveWorkload(filters: number, changes: number): () => number {
+  const all = filterSet(filters);
+  const values = all.map((filter) => ({ filter }));
+  const trie = new SubscriptionTrie<{ filter: string }>();
+  for (let index = 0; index < filters; index++) trie.insert(all[index], values[index]);
+  return () => {
+    for (let change = 0; change < changes; change++) {
+      const index = change * 7_919 % filters;
+      trie.remove(all[index], values[index]);
+      trie.insert(all[index], values[index]);
+    }
+    return trie.size;
+  };
+}
+
+/** @returns one run: a/a/a/… is matched against all mixtures of a and + in so many levels. */
+export function mixtureWorkload(levels: number): () => number {
+  const filters = Array.from(
+    { length: 2 ** levels },
+    (_, bits) => Array.from({ length: levels }, (_, level) => (bits >> level) & 1 ? "a" : "+").join("/"),
+  );
+  const trie = trieOf(filters);
+  const name = "a/".repeat(levels - 1) + "a";
+  let matches = 0;
+  return () => {
+    matches = 0;
+    trie.match(name, () => void matches++);
+    return matches;
+  };
+}
+
+// Built when first run: 100,000 filters would make every other bench wait.
+function lazily(make: () => () => number): () => void {
+  let run: (() => number) | undefined;
+  return () => void (run ??= make())();
+}
+
+for (const filters of [1_000, 100_000]) {
+  const group = `${filters.toLocaleString("en")} filters`;
+  Deno.bench(`match 1,000 topics, ${group}`, lazily(() => matchWorkload(filters, 1_000)));
+  Deno.bench(`remove and insert 1,000 filters, ${group}`, lazily(() => insertRemoveWorkload(filters, 1_000)));
+}
+Deno.bench("match a/a/a/… against 4,096 mixtures of a and +", lazily(() => mixtureWorkload(12)));
