@@ -2,7 +2,9 @@
  * Room: wiring and life cycle; decides nothing about the protocol. @module */
 
 import { AllowAll, AnonymousAuthenticator } from "./auth/allow_anonymous.ts";
-import { systemClock } from "./base/clock.ts";
+import type { Authenticator } from "./auth/authenticator.ts";
+import type { Authorizer } from "./auth/authorizer.ts";
+import { type Clock, systemClock } from "./base/clock.ts";
 import { getLog, type Log } from "./base/log.ts";
 import { BrokerLog } from "./broker/broker_log.ts";
 import { Dispatcher } from "./broker/dispatcher.ts";
@@ -43,6 +45,12 @@ export interface ServerParts {
   readonly store?: Store;
   /** Default: one TCP listener on `config.host` and `config.port`. */
   readonly listeners?: readonly Listener[];
+  /** Default: anonymous clients are let in where the configuration allows them. */
+  readonly authenticator?: Authenticator;
+  /** Default: everything is allowed to those who are in. */
+  readonly authorizer?: Authorizer;
+  /** Default: the clock of the machine. */
+  readonly clock?: Clock;
   /** Sees every packet. Default: the debug log, when its level is on. */
   readonly observer?: PacketObserver;
 }
@@ -58,10 +66,11 @@ export async function startServer(
   const { limits } = config;
   /** Where only this machine can knock: anonymous clients are let in there by default. */
   const loopbackUrls = new Set<string>();
+  const clock = parts.clock ?? systemClock;
   const store = parts.store ?? new MemoryStore();
   const traffic = new Traffic();
   const dispatcher = new Dispatcher({
-    clock: systemClock,
+    clock,
     scheduler: { endOfTurn: queueMicrotask },
     random: secureRandom,
     limits,
@@ -79,7 +88,7 @@ export async function startServer(
     ),
     authorizer: new AllowAll(),
     traffic,
-    log: new BrokerLog(log, () => systemClock.monotonicMs()),
+    log: new BrokerLog(log, () => clock.monotonicMs()),
   }, (callback, delayMs) => setTimeout(callback, delayMs));
   await dispatcher.load();
 

@@ -44,7 +44,7 @@ async function runBroker(config: Config, terminal: Terminal, log: Log): Promise<
       flushLog();
       Deno.exit(INTERRUPTED);
     }
-    stopping = server.stop("the server shuts down");
+    stopping = server.stop();
   };
   for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, onSignal);
 

@@ -1,0 +1,21 @@
+/** A clock that stands still until a test moves it. @module */
+
+import type { Clock } from "../../src/base/clock.ts";
+
+export class FakeClock implements Clock {
+  #monotonicMs = 1_000;
+  #wallMs = Date.UTC(2026, 0, 1);
+
+  monotonicMs(): number {
+    return this.#monotonicMs;
+  }
+
+  wallMs(): number {
+    return this.#wallMs;
+  }
+
+  advance(ms: number): void {
+    this.#monotonicMs += ms;
+    this.#wallMs += ms;
+  }
+}

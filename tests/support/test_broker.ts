@@ -1,0 +1,76 @@
+/** A whole broker in the test's process: the real server, reached through memory instead of sockets, with a clock that
+ * the test moves. @module */
+
+import type { Log } from "../../src/base/log.ts";
+import { makeConfig, type PartialConfig } from "../../src/config/config.ts";
+import { type RunningServer, type ServerParts, startServer } from "../../src/server.ts";
+import { MemoryListener, type MemoryOptions, memoryPair, type MemoryStream } from "../../src/transport/memory.ts";
+import { FakeClock } from "./fake_clock.ts";
+import { type ConnectOptions, TestClient } from "./test_client.ts";
+
+export interface TestBrokerOptions extends Omit<ServerParts, "listeners" | "clock"> {
+  readonly config?: PartialConfig;
+}
+
+/** Lines that the broker logged, for tests that look at them. */
+export interface LogLine {
+  readonly level: string;
+  readonly text: string;
+}
+
+export class TestBroker {
+  readonly #clients: TestClient[] = [];
+
+  private constructor(
+    readonly server: RunningServer,
+    readonly clock: FakeClock,
+    readonly listener: MemoryListener,
+    readonly lines: LogLine[],
+  ) {}
+
+  /** $SYS is off unless the configuration says otherwise: its messages would come in between. */
+  static async start(options: TestBrokerOptions = {}): Promise<TestBroker> {
+    const { config, ...parts } = options;
+    const clock = new FakeClock();
+    const listener = new MemoryListener();
+    const lines: LogLine[] = [];
+    const note = (level: string) => (text: string) => void lines.push({ level, text });
+    const log: Log = {
+      isEnabled: (level) => level !== "debug",
+      error: note("error"),
+      warning: note("warning"),
+      info: note("info"),
+      debug: note("debug"),
+    };
+    const server = await startServer(makeConfig({ sysIntervalS: 0, ...config }), log, {
+      ...parts,
+      clock,
+      listeners: [listener],
+    });
+    return new TestBroker(server, clock, listener, lines);
+  }
+
+  /** A Network Connection on which nothing was sent. */
+  open(options?: MemoryOptions): MemoryStream {
+    return this.listener.connect(options);
+  }
+
+  /** A client that has not sent CONNECT. */
+  client(options?: MemoryOptions): TestClient {
+    const client = new TestClient(this.open(options));
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** A client with CONNACK 0x00 in hand. Default: MQTT 5, Clean Start, an id of its own, Keep Alive off. */
+  async connect(options: ConnectOptions = {}): Promise<TestClient> {
+    const client = this.client();
+    await client.connect(options);
+    return client;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) client.stream.close();
+    await this.server.stop();
+  }
+}
