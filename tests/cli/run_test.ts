@@ -1,0 +1,148 @@
+/** src/cli/run.ts with the commands that need no broker. @module */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { OPTIONS } from "../../src/cli/arguments.ts";
+import { runCommandLine } from "../../src/cli/run.ts";
+import { CONFIG_KEYS } from "../../src/config/keys.ts";
+import { VERSION } from "../../src/config/version.ts";
+
+interface Result {
+  readonly code: number;
+  readonly printed: string;
+  readonly complaints: string;
+}
+
+async function run(line: string, environment: Record<string, string> = {}): Promise<Result> {
+  const printed: string[] = [];
+  const complaints: string[] = [];
+  const code = await runCommandLine(line === "" ? [] : line.split(" "), {
+    print: (text) => printed.push(text),
+    complain: (text) => complaints.push(text),
+    environment,
+  });
+  return { code, printed: printed.join("\n"), complaints: complaints.join("\n") };
+}
+
+async function withFile(text: string, use: (path: string) => Promise<void>): Promise<void> {
+  const path = await Deno.makeTempFile({ suffix: ".jsonc" });
+  try {
+    await Deno.writeTextFile(path, text);
+    await use(path);
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+Deno.test("--help shows each option with its default, its environment variable and an example", async () => {
+  const { code, printed } = await run("--help");
+  assertEquals(code, 0);
+  for (const option of OPTIONS) {
+    assertStringIncludes(printed, `--${option.name}`);
+    assertStringIncludes(printed, `e.g. ${option.example}`);
+    if (option.environmentName !== undefined) assertStringIncludes(printed, option.environmentName);
+  }
+  assertStringIncludes(printed, "(default 1883; QUETZAL_PORT; e.g. --port 1884)");
+});
+
+Deno.test("help config shows each key", async () => {
+  const { code, printed } = await run("help config");
+  assertEquals(code, 0);
+  for (const key of CONFIG_KEYS) {
+    for (const text of [key.path, key.about, key.allowed, key.environmentName]) assertStringIncludes(printed, text);
+  }
+});
+
+Deno.test("--version shows the version of deno.json", async () => {
+  const { code, printed } = await run("--version");
+  assertEquals(code, 0);
+  assert(printed.startsWith(`quetzal ${VERSION} (`));
+});
+
+Deno.test("--print-config shows each value and where it came from", async () => {
+  await withFile(`{ "dataDir": "./d" }`, async (path) => {
+    const { code, printed } = await run(`--config ${path} --print-config --port 0`, { QUETZAL_LOG_LEVEL: "debug" });
+    assertEquals(code, 0);
+    const rows = printed.split("\n").map((row) => row.trim().split(/\s{2,}/));
+    assertEquals(rows[0], ["KEY", "VALUE", "FROM"]);
+    assertEquals(rows.length, CONFIG_KEYS.length + 1);
+    const row = (key: string) => rows.find(([name]) => name === key)!.slice(1);
+    assertEquals(row("port"), ["0", "option: --port"]);
+    assertEquals(row("dataDir"), ['"./d"', `file: ${path}`]);
+    assertEquals(row("log.level"), ['"debug"', "environment: QUETZAL_LOG_LEVEL"]);
+    assertEquals(row("host"), ['"127.0.0.1"', "default"]);
+    assertEquals(row("log.file"), ["(not set)", "default"]);
+  });
+});
+
+Deno.test("--print-config --json shows the same for tools", async () => {
+  const { code, printed } = await run("--print-config --json --set limits.connectionsMax=5");
+  assertEquals(code, 0);
+  const values = JSON.parse(printed) as { key: string; value: unknown; origin: string; from: string }[];
+  assertEquals(values.length, CONFIG_KEYS.length);
+  assertEquals(values.find(({ key }) => key === "limits.connectionsMax"), {
+    key: "limits.connectionsMax",
+    value: 5,
+    origin: "option",
+    from: "--set",
+  });
+});
+
+Deno.test("check-config says that all is right", async () => {
+  const { code, printed, complaints } = await run("check-config --port 5");
+  assertEquals([code, complaints], [0, ""]);
+  assertStringIncludes(printed, "the configuration is right (1 of ");
+});
+
+Deno.test("QUETZAL_CONFIG names the file, and --config wins over it", async () => {
+  await withFile(`{ "port": 5 }`, async (path) => {
+    const shown = await run("--print-config", { QUETZAL_CONFIG: path });
+    assertStringIncludes(shown.printed, `file: ${path}`);
+    const { code } = await run(`--print-config --config ${path}`, { QUETZAL_CONFIG: "/nowhere" });
+    assertEquals(code, 0);
+  });
+});
+
+/** Each says one line, ends with its code, and prints nothing. */
+const REFUSED: [string, number, string, Record<string, string>?][] = [
+  ["--prot 1", 2, "quetzal: there is no option --prot; did you mean --port?"],
+  ["--port 70000", 2, "quetzal: port (--port): 70000 is not allowed; allowed: a whole number from 0 to 65535"],
+  ["check-config", 2, 'quetzal: port (QUETZAL_PORT): "x" is not allowed; allowed: a whole number from 0 to 65535', {
+    QUETZAL_PORT: "x",
+  }],
+  [
+    "--set limit.connectionsMax=1",
+    2,
+    "quetzal: --set: limit.connectionsMax: no such key; did you mean limits.connectionsMax?",
+  ],
+  ["--json", 2, "quetzal: --json goes with --print-config"],
+  ["help me", 2, 'quetzal: there is no help on "me"; try help, or help config'],
+  ["--config /nowhere/at/all.jsonc", 1, "quetzal: there is no file /nowhere/at/all.jsonc (--config)"],
+];
+for (const [line, expectedCode, expectedLine, environment] of REFUSED) {
+  Deno.test(`runCommandLine() ends with ${expectedCode} for ${line}`, async () => {
+    const { code, printed, complaints } = await run(line, environment);
+    assertEquals([code, complaints, printed], [expectedCode, expectedLine, ""]);
+  });
+}
+
+Deno.test("runCommandLine() says what is wrong with --config of a folder", async () => {
+  const { code, complaints } = await run("--config .");
+  assertEquals(code, 1);
+  assert(complaints.startsWith("quetzal: ") && !complaints.includes("\n"), complaints);
+});
+
+Deno.test("runCommandLine() points into the file", async () => {
+  await withFile(`{\n  "port": nope\n}`, async (path) => {
+    const { code, complaints } = await run(`check-config --config ${path}`);
+    assertEquals([code, complaints], [2, `quetzal: ${path}:2:11: unexpected token "nope"`]);
+  });
+});
+
+Deno.test("runCommandLine() warns of a variable that means nothing, and goes on", async () => {
+  const { code, complaints } = await run("check-config", { QUETZAL_HOTS: "x" });
+  assertEquals(code, 0);
+  assertEquals(
+    complaints,
+    "warning: the environment variable QUETZAL_HOTS means nothing here; did you mean QUETZAL_HOST?",
+  );
+});
