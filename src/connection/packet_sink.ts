@@ -76,7 +76,7 @@ export interface PacketSink {
   /** No further packet of this Client is handed to the dispatcher until `resumeReading`; the bytes stay where they are. */
   pauseReading(): void;
   resumeReading(): void;
-  /** Writes what was sent, then closes the Network Connection; at the latest after `limits.closeTimeoutMs`. After this
+  /** Writes what was sent, then ends the Network Connection; at the latest after `limits.closeTimeoutMs`. After this
    * call nothing more is sent or received, and the reader reports the end once. */
   close(): void;
 }

@@ -116,11 +116,10 @@ export async function readConnection(
     await discardRest(stream);
   }
   receiver.ended(cause);
-  writer.close();
+  writer.end();
 }
 
-/** Reads on after the last packet was sent, and throws away: closing a socket with unread bytes makes the system send a
- * reset, which may overtake the DISCONNECT that says why. Ends when the writer or the peer closes the connection. */
+/** Reads on after a broken packet, and throws away, until the Client has left or the writer has lost patience. */
 async function discardRest(stream: ByteStream): Promise<void> {
   const into = new Uint8Array(4096);
   try {

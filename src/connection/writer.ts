@@ -71,10 +71,10 @@ export class PacketWriter implements PacketSink {
       context.limits.outboundMarkBytes,
       () => this.onRelief?.(),
       () => {
-        if (this.#isClosing) this.#endNow();
+        if (this.#isClosing) this.stream.endWriting();
       },
       // The reader sees the same connection fail and reports it; here it only has to be let go.
-      () => this.#endNow(),
+      () => this.end(),
     );
   }
 
@@ -186,19 +186,23 @@ export class PacketWriter implements PacketSink {
     this.gate.open();
   }
 
+  /** Says that nothing more is written, once everything is. The Client is left some time to read that and to leave by
+   * itself: closing at once, with bytes of its unread, would make the system send a reset, which may overtake the
+   * DISCONNECT that says why. */
   close(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.gate.open(); // a reader that waits must see the end
-    if (this.#outbound.isEmpty) return this.#endNow();
-    this.#closeTimer = setTimeout(() => this.#endNow(), this.context.limits.closeTimeoutMs);
+    this.#closeTimer = setTimeout(() => this.end(), this.context.limits.closeTimeoutMs);
+    if (this.#outbound.isEmpty) this.stream.endWriting();
   }
 
   get isClosing(): boolean {
     return this.#isClosing;
   }
 
-  #endNow(): void {
+  /** Ends the Network Connection at once, whatever waits. */
+  end(): void {
     this.#isClosing = true;
     clearTimeout(this.#closeTimer);
     this.#outbound.discard();

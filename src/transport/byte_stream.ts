@@ -11,6 +11,8 @@ export interface ByteStream {
   read(into: Uint8Array): Promise<number | null>;
   /** Writes some of `bytes`, at least one. @returns how many. @throws when the connection is gone. */
   write(bytes: Uint8Array): Promise<number>;
+  /** Tells the peer that nothing more is written; reading goes on. Never throws, may be called again. */
+  endWriting(): void;
   /** Ends the connection in both directions at once. Never throws, may be called again. */
   close(): void;
 }

@@ -60,6 +60,10 @@ export class MemoryStream implements ByteStream {
     return this.#outgoing.write(bytes.length > this.#writeBytesMax ? bytes.subarray(0, this.#writeBytesMax) : bytes);
   }
 
+  endWriting(): void {
+    this.#outgoing.end();
+  }
+
   /** The peer reads what is under way, then the end of the stream. */
   close(): void {
     this.#incoming.abandon("closed");

@@ -134,6 +134,12 @@ class TcpStream implements ByteStream {
     return this.#conn.write(bytes);
   }
 
+  endWriting(): void {
+    this.#conn.closeWrite().catch(() => {
+      // The peer was faster; reading will tell.
+    });
+  }
+
   close(): void {
     closeQuietly(this.#conn);
   }

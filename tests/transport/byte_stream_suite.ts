@@ -36,6 +36,16 @@ export function byteStreamSuite(name: string, open: () => Promise<Pair>, shut: (
     assertEquals(gotBack, back);
   });
 
+  test("endWriting() ends one direction only", async ({ client, server }) => {
+    await client.write(Uint8Array.of(1));
+    client.endWriting();
+    client.endWriting();
+    assertEquals(await readBytes(server, 1), Uint8Array.of(1));
+    assertEquals(await server.read(new Uint8Array(1)), null);
+    await server.write(Uint8Array.of(2, 3));
+    assertEquals(await readBytes(client, 2), Uint8Array.of(2, 3));
+  });
+
   test("read() waits for bytes, and brings no more than fit", async ({ client, server }) => {
     const first = server.read(new Uint8Array(2));
     await writeAll(client, Uint8Array.of(1, 2, 3));
