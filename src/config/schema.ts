@@ -117,8 +117,9 @@ export const configSchema = v.strictObject({
   }),
 });
 
-/** What one value must not be in view of another. Each returns a sentence for people, or undefined. */
 type Parsed = v.InferOutput<typeof configSchema>;
+
+/** What a value must not be beside another one. Checked when all sources are merged. */
 export const RELATIONS: readonly {
   readonly path: string;
   readonly broken: (config: Parsed) => boolean;
