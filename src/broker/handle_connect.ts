@@ -6,7 +6,7 @@ import { type ConnackPacket, type ConnectPacket, PacketType, type ProtocolVersio
 import type { Properties } from "../packet/property.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { NEVER_EXPIRES_S } from "../session/session.ts";
-import { isValidTopicName } from "../topic/topic_name.ts";
+import { fitsUtf8String, isValidTopicName } from "../topic/topic_name.ts";
 import type { Broker } from "./broker.ts";
 import { ClientSession } from "./client_session.ts";
 import { type Connection, ConnectionState } from "./connection.ts";
@@ -99,8 +99,7 @@ function objectionTo(broker: Broker, packet: ConnectPacket): { reasonCode: Reaso
   if (packet.clientId === "" && packet.protocolVersion < 5 && (!packet.cleanStart || packet.protocolVersion === 3)) {
     return no(ReasonCode.ClientIdentifierNotValid, "an empty Client Identifier needs Clean Session and MQTT 3.1.1");
   }
-  // A UTF-16 unit is at most three bytes of UTF-8: the exact count is only needed near the limit.
-  if (packet.clientId.length * 3 > limits.clientIdBytesMax && utf8Bytes(packet.clientId) > limits.clientIdBytesMax) {
+  if (!fitsUtf8String(packet.clientId, limits.clientIdBytesMax)) {
     return no(ReasonCode.ClientIdentifierNotValid, `a Client Identifier has at most ${limits.clientIdBytesMax} bytes`);
   }
   const will = packet.will;
@@ -268,10 +267,6 @@ function assignClientId(broker: Broker): string {
 
 function versionName(version: ProtocolVersion): string {
   return version === 5 ? "5.0" : version === 4 ? "3.1.1" : "3.1";
-}
-
-function utf8Bytes(text: string): number {
-  return new TextEncoder().encode(text).length;
 }
 
 function isUtf8(bytes: Uint8Array): boolean {

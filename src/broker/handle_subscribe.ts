@@ -5,7 +5,7 @@ import { ReasonCode } from "../packet/reason_code.ts";
 import { Subscription } from "../session/subscription.ts";
 import { parseSharedFilter } from "../topic/shared_filter.ts";
 import { hasWildcard, isValidTopicFilter } from "../topic/topic_filter.ts";
-import { topicLevels } from "../topic/topic_name.ts";
+import { fitsUtf8String, topicLevels } from "../topic/topic_name.ts";
 import type { Broker } from "./broker.ts";
 import type { ClientSession } from "./client_session.ts";
 import type { Connection } from "./connection.ts";
@@ -54,6 +54,7 @@ function subscribe(
   if (shared === "invalid") return ReasonCode.TopicFilterInvalid;
   const topicFilter = shared === undefined ? request.topicFilter : shared.topicFilter;
   if (!isValidTopicFilter(topicFilter)) return ReasonCode.TopicFilterInvalid;
+  if (!fitsUtf8String(request.topicFilter, limits.topicBytesMax)) return ReasonCode.TopicFilterInvalid;
   if (topicLevels(topicFilter) > limits.topicLevelsMax) return ReasonCode.TopicFilterInvalid;
   if (shared !== undefined && !settings.sharedSubscriptionAvailable) return ReasonCode.SharedSubscriptionsNotSupported;
   if (!settings.wildcardSubscriptionAvailable && hasWildcard(topicFilter)) {

@@ -9,7 +9,7 @@ import { findRoute, type Route } from "./route.ts";
 import { expiryOf, routePublish } from "./route_publish.ts";
 
 export function routeOf(broker: Broker, topicName: string): Route {
-  return findRoute(topicName, broker.subscriptions, broker.matchCache, broker.limits.topicLevelsMax);
+  return findRoute(topicName, broker.subscriptions, broker.matchCache, broker.limits);
 }
 
 /** @returns false when `message` should be retained and there is no room for it. */

@@ -1,9 +1,10 @@
 /** Where messages of one topic go: its matching subscriptions, merged for each Session. Made once for a topic, and
  * remembered until a subscription changes. Spec §3.3.4. @module */
 
+import type { Limits } from "../config/limits.ts";
 import type { MatchCache } from "../topic/match_cache.ts";
 import type { SubscriptionTrie } from "../topic/subscription_trie.ts";
-import { isValidTopicName, topicLevels } from "../topic/topic_name.ts";
+import { fitsUtf8String, isValidTopicName, topicLevels } from "../topic/topic_name.ts";
 import type { QoS } from "../packet/control_packet.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { Subscription } from "../session/subscription.ts";
@@ -71,11 +72,11 @@ export function findRoute(
   topicName: string,
   subscriptions: SubscriptionTrie<ClientSubscription | SharedGroup>,
   cache: MatchCache<Route>,
-  topicLevelsMax: number,
+  limits: Pick<Limits, "topicLevelsMax" | "topicBytesMax">,
 ): Route {
   const known = cache.get(topicName, subscriptions.version);
   if (known !== undefined) return known;
-  const route = new Route(refusalOf(topicName, topicLevelsMax));
+  const route = new Route(refusalOf(topicName, limits));
   const thisStamp = ++stamp;
   subscriptions.match(topicName, (value) => {
     if (value instanceof SharedGroup) {
@@ -98,9 +99,10 @@ export function findRoute(
 }
 
 /** Topics that Clients may not publish to: too deep, not valid, or the Server's own. §4.7.2 */
-function refusalOf(topicName: string, topicLevelsMax: number): ReasonCode {
+function refusalOf(topicName: string, limits: Pick<Limits, "topicLevelsMax" | "topicBytesMax">): ReasonCode {
   if (!isValidTopicName(topicName)) return ReasonCode.TopicNameInvalid;
-  if (topicLevels(topicName) > topicLevelsMax) return ReasonCode.TopicNameInvalid;
+  if (!fitsUtf8String(topicName, limits.topicBytesMax)) return ReasonCode.TopicNameInvalid;
+  if (topicLevels(topicName) > limits.topicLevelsMax) return ReasonCode.TopicNameInvalid;
   if (isReserved(topicName)) return ReasonCode.NotAuthorized;
   return ReasonCode.Success;
 }

@@ -34,11 +34,11 @@ export function isServerTopic(name: string): boolean {
   return name.charCodeAt(0) === DOLLAR;
 }
 
-/** Whether `text` can be a UTF-8 Encoded String at all: well-formed, and at most 65,535 bytes. Spec §1.5.4. */
-export function fitsUtf8String(text: string): boolean {
-  if (text.length > TOPIC_BYTES_MAX || !text.isWellFormed()) return false;
+/** Whether `text` can be a UTF-8 Encoded String: well-formed, and at most `bytesMax` bytes. Spec §1.5.4. */
+export function fitsUtf8String(text: string, bytesMax: number = TOPIC_BYTES_MAX): boolean {
+  if (text.length > bytesMax || !text.isWellFormed()) return false;
   // A code unit becomes three bytes at most (a surrogate pair, two units, becomes four).
-  if (text.length * 3 <= TOPIC_BYTES_MAX) return true;
+  if (text.length * 3 <= bytesMax) return true;
   let bytes = 0;
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index);
@@ -47,5 +47,5 @@ export function fitsUtf8String(text: string): boolean {
     else if (unit >= 0xd800 && unit <= 0xdfff) bytes += 2;
     else bytes += 3;
   }
-  return bytes <= TOPIC_BYTES_MAX;
+  return bytes <= bytesMax;
 }
