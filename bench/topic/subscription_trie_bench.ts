@@ -3,31 +3,33 @@
 
 import { SubscriptionTrie } from "../../src/topic/subscription_trie.ts";
 
-/** `count` different filters. */
+/** `count` different filters, six for each device. */
 export function filterSet(count: number): string[] {
   return Array.from({ length: count }, (_, index) => {
-    const area = `area${index % 10}`;
-    const site = `site${index % 97}`;
+    const device = Math.floor(index / 6);
+    const [area, site] = [`area${device % 10}`, `site${device % 97}`];
     switch (index % 6) {
       case 0:
+        return `${area}/${site}/device${device}/temperature`;
       case 1:
-        return `${area}/${site}/device${index}/temperature`;
+        return `${area}/${site}/device${device}/humidity`;
       case 2:
-        return `${area}/+/device${index}/temperature`;
+        return `${area}/+/device${device}/temperature`;
       case 3:
-        return `+/${site}/device${index}/+`;
+        return `+/${site}/device${device}/+`;
       case 4:
-        return `${area}/${site}/device${index}/#`;
+        return `${area}/${site}/device${device}/#`;
       default:
-        return `+/+/device${index}/#`;
+        return `+/+/device${device}/#`;
     }
   });
 }
 
-/** Topic Names that about three filters of `filterSet(count)` match each, if devices are neighbours. */
+/** Topic Names that five filters of `filterSet(count)` match each. */
 export function topicSet(count: number, topics: number): string[] {
+  const devices = Math.floor(count / 6);
   return Array.from({ length: topics }, (_, index) => {
-    const device = index * 7_919 % count;
+    const device = index * 7_919 % devices;
     return `area${device % 10}/site${device % 97}/device${device}/temperature`;
   });
 }

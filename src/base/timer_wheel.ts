@@ -23,7 +23,7 @@ const LEVELS = 10;
 /** Ticks exceed 32 bits (136 years have 86 thousand million ticks of 50 ms), so they are cut in two halves of 25 bits. */
 const HALF_LEVELS = LEVELS / 2;
 const HALF_SPAN = 2 ** (DIGIT_BITS * HALF_LEVELS);
-/** What lies beyond (35,000 years with ticks of 1 ms) is put here, where the present never comes. */
+/** What lies beyond (35,000 years with ticks of 1 ms) is put here, where the present never comes: it never rings. */
 const TICK_MAX = 2 ** (DIGIT_BITS * LEVELS) - 1;
 /** Ticks per slot, by level; one more for the whole wheel. */
 const SPANS = Array.from({ length: LEVELS + 1 }, (_, level) => 2 ** (DIGIT_BITS * level));
@@ -225,6 +225,7 @@ export class TimerWheel {
   /** The smallest tick whose moment is not before `ms`. */
   #firstTickAfter(ms: number): number {
     const tick = Math.ceil((ms - this.#originMs) / this.#tickMs);
-    return this.#msOf(tick) < ms ? tick + 1 : tick;
+    if (this.#msOf(tick) < ms) return tick + 1;
+    return this.#msOf(tick - 1) >= ms ? tick - 1 : tick;
   }
 }

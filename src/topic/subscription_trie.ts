@@ -147,7 +147,7 @@ export class SubscriptionTrie<T> {
     for (let at = 0; at <= end;) {
       const child = childFor(node, topicFilter, at, end);
       if (child === undefined) {
-        const leaf = new FilterNode<T>(detached(topicFilter.substring(at, end)));
+        const leaf = new FilterNode<T>(restOf(topicFilter, at, end));
         addChild(node, leaf);
         this.#nodes++;
         return leaf;
@@ -448,6 +448,13 @@ function levelEnd(filter: string, at: number, end: number): number {
 
 function firstLevel(text: string): string {
   return text.substring(0, levelEnd(text, 0, text.length));
+}
+
+/** The levels of a filter from `at` on, for the node that ends it. While they are not much less than the whole, a view
+ * is fine: whoever subscribed keeps the filter anyway. */
+function restOf(filter: string, at: number, end: number): string {
+  const rest = filter.substring(at, end);
+  return rest.length * 4 >= filter.length ? rest : detached(rest);
 }
 
 /** The same text in memory of its own. An engine may make a long part of a string a view of the whole; a key that

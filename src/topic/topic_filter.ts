@@ -55,7 +55,7 @@ export function topicMatchesFilter(topicName: string, filter: string): boolean {
       if (at < nameEnd && topicName.charCodeAt(at) !== SLASH) return false;
     }
     if (filterAt === filterEnd) return at === nameEnd;
-    // The filter goes on and the name does not: only "/#" matches the level above it.
-    if (at === nameEnd) return filterAt + 2 === filterEnd && filter.charCodeAt(filterAt + 1) === NUMBER_SIGN;
+    // The filter goes on and the name does not: only "/#", which is the end, matches the level above it.
+    if (at === nameEnd) return filter.charCodeAt(filterAt + 1) === NUMBER_SIGN;
   }
 }

@@ -222,7 +222,7 @@ function nextCandidate(name: string, filter: string): string | undefined {
     if (filterAt === filterEnd) return at === nameEnd ? name : candidateBeyond(name, plusEnd);
     if (at === nameEnd) {
       // "sport/#" matches "sport"; else longer names may match, but others may stand between.
-      return filterAt + 2 === filterEnd && filter.charCodeAt(filterAt + 1) === NUMBER_SIGN ? name : ANY;
+      return filter.charCodeAt(filterAt + 1) === NUMBER_SIGN ? name : ANY;
     }
   }
 }

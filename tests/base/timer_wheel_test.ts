@@ -54,6 +54,8 @@ Deno.test("TimerWheel.schedule() takes any finite deadline, and no other", () =>
   wheel.schedule(far, Number.MAX_VALUE);
   wheel.advance(1e15);
   assert(far.scheduled);
+  wheel.advance(Infinity);
+  assert(far.scheduled);
   wheel.schedule(far, -Number.MAX_VALUE);
   wheel.advance(1e15);
   assertEquals(rung, ["far"]);
@@ -62,6 +64,30 @@ Deno.test("TimerWheel.schedule() takes any finite deadline, and no other", () =>
   }
   assertFalse(far.scheduled);
   assertThrows(() => wheel.advance(NaN), InvariantError);
+});
+
+Deno.test("TimerWheel.advance() is exact where ticks are no whole numbers", () => {
+  const buffer = new DataView(new ArrayBuffer(8));
+  /** The double so many steps from a positive one. */
+  const neighbour = (ms: number, steps: bigint) => {
+    buffer.setFloat64(0, ms);
+    buffer.setBigUint64(0, buffer.getBigUint64(0) + steps);
+    return buffer.getFloat64(0);
+  };
+  for (const [originMs, tickMs] of [[0.3, 0.1], [0, 0.1], [1_234.5678, 0.7]]) {
+    for (let tick = 1; tick < 500; tick++) {
+      for (const steps of [-1n, 0n, 1n]) {
+        const { rung, timer } = noting();
+        const wheel = new TimerWheel(originMs, tickMs);
+        const deadlineMs = neighbour(originMs + tick * tickMs, steps);
+        wheel.schedule(timer("t"), deadlineMs);
+        wheel.advance(neighbour(deadlineMs, -1n));
+        assertEquals(rung, [], `${deadlineMs} early`);
+        wheel.advance(originMs + (steps > 0n ? tick + 1 : tick) * tickMs);
+        assertEquals(rung, ["t"], `${deadlineMs} late`);
+      }
+    }
+  }
 });
 
 Deno.test("TimerWheel.schedule() with a deadline in the past rings at the next advance, also without time passing", () => {

@@ -250,6 +250,6 @@ Deno.test("SubscriptionTrie.match() is whole again after its visitor threw", () 
 Deno.test("the workloads of the trie bench match and leave what they say", () => {
   const filters = filterSet(200);
   assertEquals(new Set(filters).size, 200);
-  assert(matchWorkload(200, 50)() > 0);
+  assertEquals(matchWorkload(600, 50)(), 5 * 50);
   assertEquals(insertRemoveWorkload(200, 50)(), 200);
 });

@@ -129,6 +129,24 @@ Deno.test("TopicTree.match() gives every name that stays, none twice and none wr
   );
 });
 
+Deno.test("TopicTree.match() goes on rightly while pages before, under and after it come and go", () => {
+  const name = (index: number) => `n/${String(index).padStart(5, "0")}`;
+  const tree = treeOf(Array.from({ length: 6_000 }, (_, index) => name(index)));
+  // Every tenth stays; the others go, first those behind the walk, then some ahead of it, and some behind come again.
+  const seen = new Set<string>();
+  for (const [at] of tree.match("+/#")) {
+    assertFalse(seen.has(at), `${at} came twice`);
+    seen.add(at);
+    if (seen.size % 100 !== 0) continue;
+    const here = Number(at.slice(2));
+    for (let index = Math.max(0, here - 900); index < here + 300; index++) {
+      if (index % 10 !== 0) tree.delete(name(index));
+    }
+    for (let index = 0; index < here - 2_000; index++) tree.set(name(index), `at ${name(index)}`);
+  }
+  for (let index = 0; index < 6_000; index += 10) assert(seen.has(name(index)), `${name(index)} is missing`);
+});
+
 Deno.test("TopicTree keeps 20,000 names findable through splits and joins of its pages", () => {
   const names = Array.from({ length: 20_000 }, (_, index) => `n/${index * 7_919 % 20_000}/${index % 3}`);
   const tree = treeOf(names);
