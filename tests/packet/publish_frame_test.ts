@@ -1,0 +1,347 @@
+import { assertEquals, assertNotStrictEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  ApplicationMessage,
+  type ControlPacket,
+  NEVER_EXPIRES,
+  type PublishFrame,
+  PublishFrameEncoder,
+  type PublishPacket,
+  type QoS,
+} from "../../src/packet/mod.ts";
+import { decoder, feed, wire } from "./support.ts";
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+const encoder = new PublishFrameEncoder();
+
+/** Calls `use` with the borrowed message of one PUBLISH, and then with its owned copy. */
+function withMessage(
+  text: string,
+  version: 4 | 5,
+  use: (message: ApplicationMessage) => void,
+  sender: "client" | "server" = "client",
+): void {
+  const both = (packet: ControlPacket) => {
+    const { message } = packet as PublishPacket;
+    use(message);
+    use(message.owned());
+  };
+  feed(decoder({ version, sender }), wire(text), both);
+}
+
+interface Terms {
+  version?: 4 | 5;
+  qos?: QoS;
+  retain?: boolean;
+  identifiers?: number[];
+  expiry?: number;
+  alias?: number;
+  withTopic?: boolean;
+}
+
+function encode(message: ApplicationMessage, terms: Terms = {}, by = encoder): PublishFrame {
+  const { version = 5, qos = 0, retain = false, identifiers, expiry = NEVER_EXPIRES, alias = 0, withTopic = true } =
+    terms;
+  return by.encode(message, version, qos, retain, identifiers, expiry, alias, withTopic);
+}
+const bytesOf = ({ buffer, start, end }: PublishFrame) => buffer.slice(start, end);
+
+const layouts: [name: string, wire: string, version: 4 | 5, terms: Terms, expected: string][] = [
+  ["QoS 0 as received", `30 [ "a" 00 'x' ]`, 5, {}, `30 [ "a" 00 'x' ]`],
+  ["QoS 0 of 3.1.1 as received", `30 [ "a" 'x' ]`, 4, { version: 4 }, `30 [ "a" 'x' ]`],
+  ["3.1.1 → 5.0", `30 [ "a" 'x' ]`, 4, { version: 5 }, `30 [ "a" 00 'x' ]`],
+  ["5.0 → 3.1.1, properties left out", `30 [ "a" [ 01 01 ] 'x' ]`, 5, { version: 4 }, `30 [ "a" 'x' ]`],
+  [
+    "[MQTT-3.3.1-3] DUP is not that of the PUBLISH that came in",
+    `3a [ "a" 00 09 00 'x' ]`,
+    5,
+    { qos: 1 },
+    `32 [ "a" 00 00 00 'x' ]`,
+  ],
+  ["QoS 2 → QoS 1", `34 [ "a" 00 09 00 'x' ]`, 5, { qos: 1 }, `32 [ "a" 00 00 00 'x' ]`],
+  ["QoS 2 → QoS 2", `34 [ "a" 00 09 00 'x' ]`, 5, { qos: 2 }, `34 [ "a" 00 00 00 'x' ]`],
+  ["[MQTT-2.2.1-2] QoS 1 → QoS 0 has no Packet Identifier", `32 [ "a" 00 09 00 'x' ]`, 5, {}, `30 [ "a" 00 'x' ]`],
+  ["[MQTT-3.3.1-12] RETAIN is cleared", `31 [ "a" 00 'x' ]`, 5, {}, `30 [ "a" 00 'x' ]`],
+  ["[MQTT-3.3.1-13] RETAIN is set", `31 [ "a" 00 'x' ]`, 5, { retain: true }, `31 [ "a" 00 'x' ]`],
+  ["RETAIN is set on what came without", `30 [ "a" 00 'x' ]`, 5, { retain: true }, `31 [ "a" 00 'x' ]`],
+  [
+    "[MQTT-3.3.2-6] what is left of the Message Expiry Interval is written",
+    `30 [ "a" [ 01 01 02 00 00 00 63 26 "k" "v" ] 'x' ]`,
+    5,
+    { expiry: 0xfffffffe },
+    `30 [ "a" [ 02 ff ff ff fe 01 01 26 "k" "v" ] 'x' ]`,
+  ],
+  [
+    "an expiry is left out of 3.1.1",
+    `30 [ "a" [ 02 00 00 00 63 ] 'x' ]`,
+    5,
+    { version: 4, expiry: 9 },
+    `30 [ "a" 'x' ]`,
+  ],
+  [
+    "[MQTT-3.3.4-3] [MQTT-3.3.4-4] Subscription Identifiers are written",
+    `30 [ "a" 00 'x' ]`,
+    5,
+    { identifiers: [1, 268_435_455], qos: 0 },
+    `30 [ "a" [ 0b 01 0b ff ff ff 7f ] 'x' ]`,
+  ],
+  [
+    "the publisher's alias is not passed on",
+    `30 [ "a" [ 01 00 23 00 05 03 "t" ] 'x' ]`,
+    5,
+    {},
+    `30 [ "a" [ 01 00 03 "t" ] 'x' ]`,
+  ],
+  ["a Topic Alias with the Topic Name", `30 [ "a" 00 'x' ]`, 5, { alias: 65535 }, `30 [ "a" [ 23 ff ff ] 'x' ]`],
+  [
+    "a Topic Alias without the Topic Name",
+    `30 [ "a" [ 01 01 ] 'x' ]`,
+    5,
+    { alias: 1, withTopic: false, qos: 2, identifiers: [7], expiry: 1 },
+    `34 [ "" 00 00 [ 02 00 00 00 01 23 00 01 0b 07 01 01 ] 'x' ]`,
+  ],
+  [
+    "an alias is left out of 3.1.1",
+    `30 [ "a" 00 'x' ]`,
+    5,
+    { version: 4, alias: 1, withTopic: true },
+    `30 [ "a" 'x' ]`,
+  ],
+  ["a long payload", `30 [ "a" 00 200*61 ]`, 5, { qos: 1 }, `32 [ "a" 00 00 00 200*61 ]`],
+  ["long properties", `30 [ "a" [ 09 00 c8 200*62 ] 'x' ]`, 5, { qos: 1 }, `32 [ "a" 00 00 [ 09 00 c8 200*62 ] 'x' ]`],
+];
+for (const [name, text, version, terms, expected] of layouts) {
+  Deno.test(`PublishFrameEncoder.encode() lays out: ${name}`, () => {
+    withMessage(text, version, (message) => {
+      const frame = encode(message, terms);
+      assertEquals(bytesOf(frame), wire(expected));
+      if ((terms.qos ?? 0) === 0) assertEquals(frame.packetIdentifierAt, -1);
+      else {
+        const topicBytes = terms.withTopic === false ? 0 : 1;
+        const lengthBytes = frame.end - frame.start > 129 ? 2 : 1;
+        assertEquals(frame.packetIdentifierAt - frame.start, 1 + lengthBytes + 2 + topicBytes);
+        assertEquals([...frame.buffer.subarray(frame.packetIdentifierAt, frame.packetIdentifierAt + 2)], [0, 0]);
+      }
+    });
+  });
+}
+
+Deno.test("PublishFrameEncoder.encode() passes on the read buffer where nothing changes, and only there", () => {
+  feed(decoder(), wire(`c0 00 30 [ "a" [ 26 "k" "v" ] 'x' ]`), (packet) => {
+    if (packet.type !== 3) return;
+    const { message } = packet;
+    const frame = encode(message);
+    assertEquals(frame.passThrough, true);
+    assertStrictEquals(frame.buffer, message.buffer);
+    assertEquals([frame.start, frame.end], [2, message.payloadEnd]);
+    for (
+      const terms of [
+        { qos: 1 },
+        { retain: true },
+        { version: 4 },
+        { identifiers: [1] },
+        { expiry: 5 },
+        { alias: 1 },
+      ] as Terms[]
+    ) {
+      assertEquals(encode(message, terms).passThrough, false);
+    }
+    // The owned copy has no Fixed Header, so its frame is made.
+    assertEquals(encode(message.owned()).passThrough, false);
+  });
+});
+
+Deno.test("PublishFrameEncoder.encode() takes the name that a Topic Alias stands for", () => {
+  withMessage(`32 [ "" 00 01 [ 23 00 01 03 "t" ] 'x' ]`, 5, (message) => {
+    message.topicName = "räume/1";
+    assertEquals(bytesOf(encode(message, { qos: 1 })), wire(`32 [ "räume/1" 00 00 [ 03 "t" ] 'x' ]`));
+    assertEquals(bytesOf(encode(message, { version: 4 })), wire(`30 [ "räume/1" 'x' ]`));
+  });
+});
+
+Deno.test("PublishFrameEncoder.encode() encodes each layout of a message once", () => {
+  const message = ApplicationMessage.create({ topicName: "a", payload: utf8("x") });
+  const identifiers = [[1], [1], [2]];
+  const seen: PublishFrame[] = [];
+  const all: Terms[] = [];
+  for (const version of [4, 5] as const) {
+    for (const qos of [0, 1, 2] as const) for (const retain of [false, true]) all.push({ version, qos, retain });
+  }
+  for (const list of identifiers) all.push({ identifiers: list, qos: 1 });
+  const starts = all.map((terms) => {
+    const frame = encode(message, terms);
+    seen.push(frame);
+    return [frame.start, frame.end];
+  });
+  assertEquals(new Set(seen).size, all.length);
+  // Asked again in another order, each is where it was.
+  for (let i = all.length - 1; i >= 0; i--) {
+    const frame = encode(message, all[i]);
+    assertStrictEquals(frame, seen[i]);
+    assertEquals([frame.start, frame.end], starts[i]);
+  }
+  // They do not overlap.
+  const sorted = starts.toSorted((a, b) => a[0] - b[0]);
+  for (let i = 1; i < sorted.length; i++) assertEquals(sorted[i][0] >= sorted[i - 1][1], true);
+});
+
+Deno.test("PublishFrameEncoder.encode() does not confuse messages, terms or what is left of an expiry", () => {
+  const by = new PublishFrameEncoder();
+  const messages = ["a", "b"].map((topicName) => ApplicationMessage.create({ topicName, payload: utf8(topicName) }));
+  const lists = Array.from({ length: 20 }, (_, i) => [i + 1]);
+  for (let round = 0; round < 3; round++) {
+    for (const message of messages) {
+      const topic = message.topicName;
+      for (const expiry of [NEVER_EXPIRES, 5, 6, 5]) {
+        for (const qos of [0, 1, 0] as const) {
+          for (const list of [undefined, ...lists, ...lists.toReversed()]) {
+            const properties = (expiry < 0 ? "" : `02 00 00 00 0${expiry} `) +
+              (list === undefined ? "" : `0b ${list[0].toString(16).padStart(2, "0")}`);
+            const expected = wire(`3${qos * 2} [ "${topic}" ${qos ? "00 00" : ""} [ ${properties} ] '${topic}' ]`);
+            assertEquals(bytesOf(encode(message, { qos, expiry, identifiers: list }, by)), expected);
+            if (list !== undefined && list[0] % 5 === 0) {
+              const aliased = wire(`30 [ "" [ 23 00 09 ] '${topic}' ]`);
+              assertEquals(bytesOf(encode(message, { alias: 9, withTopic: false }, by)), aliased);
+            }
+          }
+        }
+      }
+    }
+  }
+});
+
+Deno.test("PublishFrameEncoder.encode() keeps earlier frames of a message when its scratch buffer grows", () => {
+  const by = new PublishFrameEncoder();
+  const message = ApplicationMessage.create({ topicName: "a", payload: new Uint8Array(10_000).fill(7) });
+  const first = encode(message, { qos: 1 }, by);
+  const copy = bytesOf(first);
+  for (const qos of [0, 1, 2] as const) for (const retain of [false, true]) encode(message, { qos, retain }, by);
+  assertStrictEquals(encode(message, { qos: 1 }, by), first);
+  assertEquals(bytesOf(first), copy);
+});
+
+Deno.test("PublishFrameEncoder.encode() sends a message of 100 MiB, and gives the buffer back with the next", () => {
+  const by = new PublishFrameEncoder();
+  const payload = new Uint8Array(100 * 1024 * 1024);
+  payload[payload.length - 1] = 42;
+  const message = ApplicationMessage.create({ topicName: "a", payload });
+  const frame = encode(message, { qos: 1 }, by);
+  assertEquals(frame.end - frame.start, 1 + 4 + 3 + 2 + 1 + payload.length);
+  assertEquals(frame.buffer[frame.end - 1], 42);
+  const again = encode(message, { qos: 1 }, by);
+  assertStrictEquals(again.buffer, frame.buffer);
+  const big = frame.buffer;
+  const small = encode(ApplicationMessage.create({ topicName: "a", payload: utf8("x") }), { qos: 1 }, by);
+  assertEquals(bytesOf(small), wire(`32 [ "a" 00 00 00 'x' ]`));
+  assertNotStrictEquals(small.buffer, big);
+  assertEquals(frame.buffer.length < 1024 * 1024, true);
+});
+
+Deno.test("PublishFrameEncoder.encode() bounds what it keeps of one message", () => {
+  const by = new PublishFrameEncoder();
+  const message = ApplicationMessage.create({ topicName: "a", payload: new Uint8Array(3 * 1024 * 1024) });
+  const buffers = new Set<Uint8Array>();
+  for (let i = 1; i <= 50; i++) {
+    const frame = encode(message, { identifiers: [i], qos: 1 }, by);
+    assertEquals(frame.buffer[frame.packetIdentifierAt + 4], i);
+    buffers.add(frame.buffer);
+  }
+  // Two layouts are kept, the others take turns in a third buffer.
+  assertEquals(buffers.size, 3);
+});
+
+Deno.test("PublishFrameEncoder.trim() gives a large scratch buffer back at once", () => {
+  const by = new PublishFrameEncoder();
+  const message = ApplicationMessage.create({ topicName: "a", payload: new Uint8Array(2 * 1024 * 1024) });
+  const before = encode(message, { qos: 1 }, by);
+  const copy = bytesOf(before);
+  by.trim();
+  assertEquals(before.buffer.length, 0);
+  assertEquals(bytesOf(encode(message, { qos: 1 }, by)), copy);
+});
+
+Deno.test("PublishFrameEncoder.encode() answers with an impossible size when no Control Packet is that long", () => {
+  const message = ApplicationMessage.create({ topicName: "a", payload: utf8("x") });
+  // Only measured, so the bytes need not be there.
+  message.payloadEnd = message.payloadStart + 268_435_455 - 5;
+  const frame = encode(message, { qos: 1 }, new PublishFrameEncoder());
+  assertEquals(frame.end - frame.start > 0xffffffff, true);
+});
+
+Deno.test("ApplicationMessage.create() lays a message out, and gives its properties back", () => {
+  const properties = {
+    payloadFormatIndicator: 1,
+    contentType: "text/plain",
+    responseTopic: "r",
+    correlationData: Uint8Array.of(1),
+    userProperties: [["a", "1"], ["b", "2"]] as [string, string][],
+  } as const;
+  const message = ApplicationMessage.create({
+    topicName: "räume/1",
+    payload: utf8("x"),
+    qos: 2,
+    retain: true,
+    receivedAtMs: 5,
+    properties: {
+      ...properties,
+      userProperties: [...properties.userProperties],
+      messageExpiryInterval: 0xffffffff,
+      topicAlias: 4,
+      subscriptionIdentifiers: [1],
+      willDelayInterval: 10,
+    },
+  });
+  assertEquals(message.borrowed, false);
+  assertStrictEquals(message.owned(), message);
+  assertEquals(
+    [message.topicName, message.qos, message.retain, message.messageExpiryInterval, message.receivedAtMs],
+    ["räume/1", 2, true, 0xffffffff, 5],
+  );
+  assertEquals(message.payload, utf8("x"));
+  assertEquals(message.payloadBytes, 1);
+  assertEquals(message.properties as unknown, { ...properties, messageExpiryInterval: 0xffffffff });
+  assertEquals(utf8("räume/1"), message.buffer.slice(message.topicStart, message.topicEnd));
+  assertEquals(message.payloadEnd, message.buffer.length);
+});
+
+Deno.test("ApplicationMessage.create() throws RangeError for what cannot be sent", () => {
+  const payload = new Uint8Array(0);
+  for (
+    const wrong of [
+      { topicName: "x".repeat(65536), payload },
+      { topicName: "\ud800", payload },
+      { topicName: "a", payload, properties: { contentType: "x".repeat(65536) } },
+      { topicName: "a", payload, properties: { correlationData: new Uint8Array(65536) } },
+      { topicName: "a", payload, properties: { receiveMaximum: 1 } },
+    ]
+  ) assertThrows(() => ApplicationMessage.create(wrong), RangeError);
+});
+
+Deno.test("ApplicationMessage.owned() copies once, and the copy outlives the read buffer", () => {
+  const text = `33 [ "a/b" 00 09 [ 01 01 02 00 00 00 09 26 "k" "v" ] 'xyz' ]`;
+  const to = decoder();
+  let owned: ApplicationMessage | undefined;
+  let serial = 0;
+  feed(to, wire(text), (packet) => {
+    const { message } = packet as PublishPacket;
+    message.receivedAtMs = 77;
+    owned = message.owned();
+    serial = message.serial;
+    assertStrictEquals(message.owned(), owned);
+  });
+  // The next read overwrites the buffer and the borrowed message.
+  feed(to, wire(`30 [ "other/topic" 00 20*00 ]`), (packet) => {
+    const { message } = packet as PublishPacket;
+    assertNotStrictEquals(message.owned(), owned);
+  });
+  assertEquals(owned!.borrowed, false);
+  assertEquals(owned!.serial, serial);
+  assertEquals([owned!.topicName, owned!.qos, owned!.retain, owned!.receivedAtMs], ["a/b", 1, true, 77]);
+  assertEquals(owned!.payload, utf8("xyz"));
+  assertEquals(owned!.properties, {
+    payloadFormatIndicator: 1,
+    messageExpiryInterval: 9,
+    userProperties: [["k", "v"]],
+  });
+  assertEquals(owned!.buffer.length, 2 + 3 + 2 + 7 + 3);
+  assertEquals(owned!.frameEnd, 0);
+});
