@@ -83,10 +83,9 @@ export async function startServer(
       ...config.features,
     },
     store,
-    authenticator: new AnonymousAuthenticator((attempt) =>
-      config.allowAnonymous ?? loopbackUrls.has(attempt.listenerUrl)
-    ),
-    authorizer: new AllowAll(),
+    authenticator: parts.authenticator ??
+      new AnonymousAuthenticator((attempt) => config.allowAnonymous ?? loopbackUrls.has(attempt.listenerUrl)),
+    authorizer: parts.authorizer ?? new AllowAll(),
     traffic,
     log: new BrokerLog(log, () => clock.monotonicMs()),
   }, (callback, delayMs) => setTimeout(callback, delayMs));

@@ -10,6 +10,8 @@ import { type ConnectOptions, TestClient } from "./test_client.ts";
 
 export interface TestBrokerOptions extends Omit<ServerParts, "listeners" | "clock"> {
   readonly config?: PartialConfig;
+  /** For a second broker that goes on where the first one was. Default: a clock of its own. */
+  readonly clock?: FakeClock;
 }
 
 /** Lines that the broker logged, for tests that look at them. */
@@ -30,8 +32,7 @@ export class TestBroker {
 
   /** $SYS is off unless the configuration says otherwise: its messages would come in between. */
   static async start(options: TestBrokerOptions = {}): Promise<TestBroker> {
-    const { config, ...parts } = options;
-    const clock = new FakeClock();
+    const { config, clock = new FakeClock(), ...parts } = options;
     const listener = new MemoryListener();
     const lines: LogLine[] = [];
     const note = (level: string) => (text: string) => void lines.push({ level, text });
@@ -48,6 +49,12 @@ export class TestBroker {
       listeners: [listener],
     });
     return new TestBroker(server, clock, listener, lines);
+  }
+
+  /** Moves the clock, and waits until the server has looked at its deadlines since. Nothing else may be under way. */
+  async advance(ms: number): Promise<void> {
+    this.clock.advance(ms);
+    await this.clock.read(2);
   }
 
   /** A Network Connection on which nothing was sent. */

@@ -102,6 +102,11 @@ export class TestClient {
     });
   }
 
+  /** What the Server's answers are read as, for a test that sends its CONNECT as bytes. */
+  speak(protocolVersion: ProtocolVersion): void {
+    this.protocolVersion = this.#decoder.protocolVersion = protocolVersion;
+  }
+
   async send(packet: OtherPacket): Promise<void> {
     const writer = new ByteWriter();
     if (!encodePacket(writer, packet, this.protocolVersion, Infinity)) throw new Error("not encodable");
