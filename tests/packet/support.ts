@@ -10,6 +10,7 @@ import {
   encodePacket,
   MalformedPacketError,
   PacketType,
+  type PeerError,
   type Properties,
   ProtocolError,
   type ProtocolVersion,
@@ -194,7 +195,10 @@ export function assertDecodeError(
   } catch (error) {
     thrown = error;
   }
-  const expected = kind === "Malformed" ? MalformedPacketError : ProtocolError;
+  // The union's constructors do not fit one parameter type; what both are is enough here.
+  const expected: abstract new (...args: never[]) => PeerError = kind === "Malformed"
+    ? MalformedPacketError
+    : ProtocolError;
   assertInstanceOf(thrown, expected, String(thrown));
   assertEquals([thrown.statement, thrown.reasonCode], [statement, reasonCode], thrown.message);
 }
