@@ -4,7 +4,7 @@
 import type { Log } from "../../src/base/log.ts";
 import { makeConfig, type PartialConfig } from "../../src/config/config.ts";
 import { type RunningServer, type ServerParts, startServer } from "../../src/server.ts";
-import { MemoryListener, type MemoryOptions, memoryPair, type MemoryStream } from "../../src/transport/memory.ts";
+import { MemoryListener, type MemoryOptions, type MemoryStream } from "../../src/transport/memory.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { type ConnectOptions, TestClient } from "./test_client.ts";
 

@@ -1,0 +1,157 @@
+/** A store whose disk is as slow as the test wants, and whose machine can crash: changes reach the MemoryStore inside
+ * only when their batch is committed.
+ * It commits by itself, in a turn after the one that told it, until `hold` is called. @module */
+
+import type { ApplicationMessage } from "../../src/packet/application_message.ts";
+import { MemoryStore } from "../../src/persistence/memory_store.ts";
+import type { SessionRecord, Store, StoreVisitor, SubscriptionRecord } from "../../src/persistence/store.ts";
+import { OutgoingMessage } from "../../src/session/outgoing_message.ts";
+
+type Change = (store: MemoryStore) => void;
+
+export class DelayedStore implements Store {
+  /** What has survived. */
+  readonly memory: MemoryStore;
+  onSafe: (() => void) | undefined = undefined;
+  writable = true;
+  #changes = 0;
+  #ticket = 0;
+  #safe = 0;
+  /** The batch that is gathered has the number after the last one that was handed over. */
+  #handedOver = 0;
+  #gathered: Change[] = [];
+  #batches: Change[][] = [];
+  #isHeld = false;
+  #isCrashed = false;
+  #wake: (() => void) | undefined;
+
+  /** @param memory what an earlier store left. */
+  constructor(memory = new MemoryStore()) {
+    this.memory = memory;
+  }
+
+  get changes(): number {
+    return this.#changes;
+  }
+
+  get ticket(): number {
+    return this.#ticket;
+  }
+
+  get safe(): number {
+    return this.#safe;
+  }
+
+  /** Batches that were handed over and are not safe. */
+  get waiting(): number {
+    return this.#batches.length;
+  }
+
+  /** From now on nothing becomes safe until `commit` or `release`. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Resolves when `count` batches wait for the disk. */
+  async held(count = 1): Promise<void> {
+    while (this.#batches.length < count) await new Promise<void>((resolve) => this.#wake = resolve);
+  }
+
+  /** The disk writes the oldest batches that wait: all, or so many. */
+  commit(count = this.#batches.length): void {
+    if (this.#isCrashed) return;
+    for (const batch of this.#batches.splice(0, count)) {
+      for (const change of batch) change(this.memory);
+      this.#safe++;
+    }
+    this.onSafe?.();
+  }
+
+  /** The disk is quick again. */
+  release(): void {
+    this.#isHeld = false;
+    this.commit();
+  }
+
+  /** The machine stops at this instant: what is not safe is lost, and so is all that the broker does from now on.
+   * @returns what a broker after the crash finds. */
+  crash(): DelayedStore {
+    this.#isCrashed = true;
+    return new DelayedStore(this.memory);
+  }
+
+  load(visitor: StoreVisitor): Promise<void> {
+    return this.memory.load(visitor);
+  }
+
+  putSession(record: SessionRecord): void {
+    this.#tell((store) => store.putSession(record));
+  }
+
+  deleteSession(clientId: string): void {
+    this.#tell((store) => store.deleteSession(clientId));
+  }
+
+  putSubscription(clientId: string, record: SubscriptionRecord): void {
+    this.#tell((store) => store.putSubscription(clientId, record));
+  }
+
+  deleteSubscription(clientId: string, fullFilter: string): void {
+    this.#tell((store) => store.deleteSubscription(clientId, fullFilter));
+  }
+
+  putOutgoing(clientId: string, outgoing: OutgoingMessage): void {
+    const asItIs = copyOf(outgoing);
+    this.#tell((store) => store.putOutgoing(clientId, asItIs));
+  }
+
+  deleteOutgoing(clientId: string, outgoing: OutgoingMessage): void {
+    const asItIs = copyOf(outgoing);
+    this.#tell((store) => store.deleteOutgoing(clientId, asItIs));
+  }
+
+  putIncomingQoS2(clientId: string, packetIdentifier: number): void {
+    this.#tell((store) => store.putIncomingQoS2(clientId, packetIdentifier));
+  }
+
+  deleteIncomingQoS2(clientId: string, packetIdentifier: number): void {
+    this.#tell((store) => store.deleteIncomingQoS2(clientId, packetIdentifier));
+  }
+
+  putRetained(message: ApplicationMessage): void {
+    this.#tell((store) => store.putRetained(message));
+  }
+
+  deleteRetained(topicName: string): void {
+    this.#tell((store) => store.deleteRetained(topicName));
+  }
+
+  endTurn(): void {
+    if (this.#gathered.length === 0) return;
+    this.#batches.push(this.#gathered);
+    this.#gathered = [];
+    this.#handedOver++;
+    this.#wake?.();
+    if (!this.#isHeld) setTimeout(() => this.#isHeld || this.commit());
+  }
+
+  close(): Promise<void> {
+    this.endTurn();
+    this.#isHeld = false;
+    this.commit();
+    return Promise.resolve();
+  }
+
+  #tell(change: Change): void {
+    this.#changes++;
+    this.#ticket = this.#handedOver + 1;
+    this.#gathered.push(change);
+  }
+}
+
+/** The broker goes on changing its own. */
+function copyOf(outgoing: OutgoingMessage): OutgoingMessage {
+  const { message, qos, retain, subscriptionIdentifiers, expiresAtMs, sharedBy } = outgoing;
+  const copy = new OutgoingMessage(message, qos, retain, subscriptionIdentifiers, expiresAtMs, sharedBy);
+  return Object.assign(copy, outgoing);
+}

@@ -1,0 +1,57 @@
+/** An authorizer that goes by a table, which a test may change while the broker runs. Empty: all is allowed.
+ * @module */
+
+import type { Authorizer, Identity } from "../../src/auth/authorizer.ts";
+
+/** One refusal. What is left out matches all. */
+export interface Refusal {
+  readonly may: "connect" | "publish" | "subscribe" | "receive";
+  readonly clientId?: string;
+  readonly userName?: string;
+  /** The whole Topic Name or Topic Filter. */
+  readonly topic?: string;
+}
+
+export class TableAuthorizer implements Authorizer {
+  #refusals: readonly Refusal[];
+  #version = 0;
+
+  constructor(refusals: readonly Refusal[] = []) {
+    this.#refusals = refusals;
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Takes the place of the former table. */
+  set refusals(refusals: readonly Refusal[]) {
+    this.#refusals = refusals;
+    this.#version++;
+  }
+
+  mayConnect(identity: Identity): boolean {
+    return this.#may("connect", identity, undefined);
+  }
+
+  mayPublish(identity: Identity, topicName: string): boolean {
+    return this.#may("publish", identity, topicName);
+  }
+
+  maySubscribe(identity: Identity, topicFilter: string): boolean {
+    return this.#may("subscribe", identity, topicFilter);
+  }
+
+  mayReceive(identity: Identity, topicName: string): boolean {
+    return this.#may("receive", identity, topicName);
+  }
+
+  #may(what: Refusal["may"], identity: Identity, topic: string | undefined): boolean {
+    return !this.#refusals.some((refusal) =>
+      refusal.may === what &&
+      (refusal.clientId === undefined || refusal.clientId === identity.clientId) &&
+      (refusal.userName === undefined || refusal.userName === identity.userName) &&
+      (refusal.topic === undefined || refusal.topic === topic)
+    );
+  }
+}
