@@ -31,13 +31,16 @@ export function isBehind(connection: Connection): boolean {
 
 /** Something was written or acknowledged. */
 export function relieveIfCaughtUp(broker: Broker, receiver: Connection): void {
-  if (receiver.heldPublishers === undefined && receiver.laggingUntilMs !== Infinity) return;
+  const isWaitedFor = receiver.heldPublishers !== undefined || receiver.laggingUntilMs === Infinity ||
+    receiver.retainedWalks !== undefined;
+  if (!isWaitedFor) return;
   if (receiver.isConnected && isBehind(receiver)) return;
   if (receiver.laggingUntilMs === Infinity) {
     const factor = 2 ** Math.min(receiver.lagCount - 1, FORGIVE_DOUBLINGS_MAX);
     receiver.laggingUntilMs = broker.turn.monotonicMs + broker.limits.backpressureForgiveMs * factor;
   }
   releasePublishers(broker, receiver);
+  broker.retainedWalks.resume(receiver);
 }
 
 /** It has caught up, or is gone. */

@@ -15,6 +15,7 @@ import { CommitGate } from "./commit_gate.ts";
 import type { Connection } from "./connection.ts";
 import type { BrokerEvent } from "./event.ts";
 import { RetainedMessages } from "./retained_messages.ts";
+import { RetainedWalks } from "./retained_walk.ts";
 import type { ClientSubscription, Route } from "./route.ts";
 import type { BrokerSettings } from "./settings.ts";
 import type { SharedGroup } from "./shared_group.ts";
@@ -61,8 +62,7 @@ export class Broker {
   readonly shared: SharedSubscriptions;
   readonly matchCache: MatchCache<Route>;
   readonly retained: RetainedMessages;
-  /** Walks over the retained messages that are under way. */
-  retainedWalks = 0;
+  readonly retainedWalks = new RetainedWalks(this);
   isShuttingDown = false;
 
   /** @param post puts an event into the inbox. @param postLater does so in a turn after `delayMs`. */

@@ -3,10 +3,12 @@
 
 import type { AuthenticationExchange } from "../auth/authenticator.ts";
 import type { Identity } from "../auth/authorizer.ts";
+import type { RingQueue } from "../base/ring_queue.ts";
 import type { Timer } from "../base/timer_wheel.ts";
 import type { PacketSink } from "../connection/packet_sink.ts";
 import type { ConnectPacket, ProtocolVersion } from "../packet/control_packet.ts";
 import type { ClientSession } from "./client_session.ts";
+import type { RetainedWalk } from "./retained_walk.ts";
 
 export const ConnectionState = {
   /** Nothing but CONNECT is allowed. */
@@ -59,6 +61,11 @@ export class Connection {
   laggingUntilMs = 0;
   /** How often it was too slow. */
   lagCount = 0;
+
+  /** Retained messages that its subscriptions still have to get; undefined = none. */
+  retainedWalks: RingQueue<RetainedWalk> | undefined = undefined;
+  /** It has a place in the round of those that walk. */
+  isWalking = false;
 
   constructor(readonly sink: PacketSink) {}
 

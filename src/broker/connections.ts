@@ -87,4 +87,5 @@ function forget(broker: Broker, connection: Connection): void {
   connection.exchange = undefined;
   connection.connectPacket = undefined;
   releasePublishers(broker, connection);
+  broker.retainedWalks.end(connection);
 }

@@ -21,7 +21,6 @@ import { handlePublish } from "./handle_publish.ts";
 import { handleSubscribe } from "./handle_subscribe.ts";
 import { handleUnsubscribe } from "./handle_unsubscribe.ts";
 import { type LoadReport, loadStore } from "./load_store.ts";
-import { walkOn } from "./retained_walk.ts";
 import { type BrokerSnapshot, takeSnapshot } from "./snapshot.ts";
 import { SysTopics } from "./sys_topics.ts";
 
@@ -229,7 +228,7 @@ export class Dispatcher {
         if (event.connection.session !== undefined) pump(broker, event.connection.session);
         return relieveIfCaughtUp(broker, event.connection);
       case "walk":
-        return walkOn(broker, event.walk);
+        return broker.retainedWalks.goOn();
       case "tick":
         broker.wheel.advance(broker.turn.monotonicMs);
         if (broker.turn.monotonicMs < this.#sysDueMs) return;

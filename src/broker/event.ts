@@ -3,7 +3,6 @@
 
 import type { AuthenticationStep, AuthenticationVerdict } from "../auth/authenticator.ts";
 import type { Connection } from "./connection.ts";
-import type { RetainedWalk } from "./retained_walk.ts";
 
 export type BrokerEvent =
   /** The authenticator has decided on a CONNECT. */
@@ -14,7 +13,7 @@ export type BrokerEvent =
   | { readonly kind: "safe" }
   /** A connection that was behind has caught up. */
   | { readonly kind: "relief"; readonly connection: Connection }
-  /** The next slice of a walk over the retained messages. */
-  | { readonly kind: "walk"; readonly walk: RetainedWalk }
+  /** The next slices of the walks over the retained messages. */
+  | { readonly kind: "walk" }
   /** Time has passed. */
   | { readonly kind: "tick" };

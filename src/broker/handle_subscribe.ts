@@ -10,7 +10,6 @@ import type { Broker } from "./broker.ts";
 import type { ClientSession } from "./client_session.ts";
 import type { Connection } from "./connection.ts";
 import { closeWith } from "./connections.ts";
-import { sendRetained } from "./retained_walk.ts";
 import type { ClientSubscription } from "./route.ts";
 import { addSubscription } from "./subscriptions.ts";
 
@@ -36,7 +35,7 @@ export function handleSubscribe(broker: Broker, connection: Connection, packet: 
       reasonCodes,
       properties: {},
     });
-    for (const subscription of toSendRetained) sendRetained(broker, subscription);
+    broker.retainedWalks.begin(connection, toSendRetained);
   });
 }
 

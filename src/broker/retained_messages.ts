@@ -3,7 +3,7 @@
 
 import { Timer, type TimerWheel } from "../base/timer_wheel.ts";
 import type { ApplicationMessage } from "../packet/application_message.ts";
-import { TopicTree } from "../topic/topic_tree.ts";
+import { TopicTree, type TopicWalk } from "../topic/topic_tree.ts";
 
 export class RetainedMessage {
   expiryTimer: Timer | undefined = undefined;
@@ -75,7 +75,7 @@ export class RetainedMessages {
   }
 
   /** Those that match, lazily: see TopicTree.match. */
-  match(topicFilter: string): IterableIterator<[string, RetainedMessage]> {
+  match(topicFilter: string): TopicWalk<RetainedMessage> {
     return this.#tree.match(topicFilter);
   }
 

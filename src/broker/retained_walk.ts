@@ -1,68 +1,125 @@
-/** Retained messages for a new subscription, in slices: a subscriber of `#` among a million retained messages neither
- * stops the others nor fills its queue. Spec §3.3.1.3 [MQTT-3.3.1-9]. @module */
+/** Retained messages for new subscriptions, in slices: a subscriber of `#` among a million retained messages neither
+ * stops the others nor fills its queue. Spec §3.3.1.3 [MQTT-3.3.1-9].
+ *
+ * A connection has one walk under way at a time, its others wait behind it; the connections take turns, a few slices in
+ * a turn of the event loop. So what walks cost the others grows neither with subscriptions nor with subscribers. One
+ * that is behind leaves the round until it has caught up: a thousand that never read cost nothing. @module */
 
+import { RingQueue } from "../base/ring_queue.ts";
 import { OutgoingMessage } from "../session/outgoing_message.ts";
+import type { TopicWalk } from "../topic/topic_tree.ts";
 import { isBehind } from "./back_pressure.ts";
 import type { Broker } from "./broker.ts";
+import type { Connection } from "./connection.ts";
 import { enqueue, remainingExpiry } from "./deliver.ts";
 import type { RetainedMessage } from "./retained_messages.ts";
 import type { ClientSubscription } from "./route.ts";
 
-/** Messages of one slice: some tens of microseconds. */
-const SLICE_MESSAGES = 256;
-/** How long a walk waits for a subscriber that is behind before it looks again. */
-const RETRY_MS = 50;
+/** Topic Names that one slice looks at, matching or not: about 0.1 ms. */
+const SLICE_LOOKS = 256;
+/** Slices of one turn, of all connections. */
+const TURN_SLICES = 8;
 
-export class RetainedWalk {
-  readonly messages: IterableIterator<[string, RetainedMessage]>;
-
-  constructor(readonly subscription: ClientSubscription, broker: Broker) {
-    this.messages = broker.retained.match(subscription.topicFilter);
-  }
+/** What one subscription still has to get. */
+export interface RetainedWalk {
+  readonly subscription: ClientSubscription;
+  readonly names: TopicWalk<RetainedMessage>;
 }
 
-/** Begins to send what is retained under `subscription`: the first slice now, the rest in later turns. */
-export function sendRetained(broker: Broker, subscription: ClientSubscription): void {
-  broker.retainedWalks++;
-  walkOn(broker, new RetainedWalk(subscription, broker));
-}
+export class RetainedWalks {
+  /** Connections that walk and are not behind, each once (`Connection.isWalking`). */
+  readonly #round = new RingQueue<Connection>();
+  /** The "walk" event is on its way. */
+  #isPosted = false;
+  #size = 0;
 
-/** One slice. Ends when the walk is through, or nobody wants the rest: the subscription was removed or replaced (a
- * replacement walks by itself), or its Client left. */
-export function walkOn(broker: Broker, walk: RetainedWalk): void {
-  const { subscription } = walk;
-  const session = subscription.session;
-  const connection = session.connection;
-  const isWanted = connection !== undefined && connection.isConnected &&
-    session.subscriptions.get(subscription.fullFilter) === subscription;
-  if (!isWanted) {
-    broker.retainedWalks--;
-    return;
+  constructor(readonly broker: Broker) {}
+
+  /** Walks under way or waiting for their turn. */
+  get size(): number {
+    return this.#size;
   }
-  if (isBehind(connection)) return broker.postLater({ kind: "walk", walk }, RETRY_MS);
-  for (let i = 0; i < SLICE_MESSAGES; i++) {
-    const next = walk.messages.next();
-    if (next.done) {
-      broker.retainedWalks--;
-      return;
+
+  /** Begins to send what is retained under `subscriptions`: a first slice at once, if nobody else walks. */
+  begin(connection: Connection, subscriptions: readonly ClientSubscription[]): void {
+    if (subscriptions.length === 0) return;
+    const walks = connection.retainedWalks ??= new RingQueue();
+    for (const subscription of subscriptions) {
+      walks.push({ subscription, names: this.broker.retained.match(subscription.topicFilter) });
     }
-    sendOne(broker, subscription, next.value[1]);
+    this.#size += subscriptions.length;
+    if (connection.isWalking || (this.#round.length === 0 && !this.#slice(connection))) return;
+    this.#join(connection);
   }
-  broker.postLater({ kind: "walk", walk }, 0);
-}
 
-function sendOne(broker: Broker, subscription: ClientSubscription, retained: RetainedMessage): void {
-  const { message, expiresAtMs } = retained;
-  const session = subscription.session;
-  const connection = session.connection!;
-  if (expiresAtMs <= broker.turn.wallMs) return;
-  if (!broker.authorizer.mayReceive(connection.identity!, message.topicName)) return;
-  const qos = Math.min(message.qos, subscription.qos) as 0 | 1 | 2;
-  const identifiers = subscription.subscriptionIdentifiers;
-  if (qos === 0) {
-    const expirySeconds = remainingExpiry(expiresAtMs, broker.turn.wallMs);
-    connection.sink.deliver(message, 0, true, false, 0, identifiers, expirySeconds);
-  } else {
-    enqueue(broker, session, new OutgoingMessage(message, qos, true, identifiers, expiresAtMs, undefined));
+  /** The connection has caught up. A no-op when it does not walk, or does so already. */
+  resume(connection: Connection): void {
+    if (connection.retainedWalks !== undefined && !connection.isWalking) this.#join(connection);
+  }
+
+  /** The "walk" event: some slices, each connection in its turn. */
+  goOn(): void {
+    this.#isPosted = false;
+    for (let slices = Math.min(TURN_SLICES, this.#round.length); slices > 0; slices--) {
+      const connection = this.#round.shift()!;
+      if (this.#slice(connection)) this.#round.push(connection);
+      else connection.isWalking = false;
+    }
+    if (this.#round.length > 0) this.#post();
+  }
+
+  /** The connection ended: so do its walks. */
+  end(connection: Connection): void {
+    this.#size -= connection.retainedWalks?.length ?? 0;
+    connection.retainedWalks = undefined;
+  }
+
+  #join(connection: Connection): void {
+    connection.isWalking = true;
+    this.#round.push(connection);
+    if (!this.#isPosted) this.#post();
+  }
+
+  #post(): void {
+    this.#isPosted = true;
+    this.broker.postLater({ kind: "walk" }, 0);
+  }
+
+  /** @returns true when there is more to send, and the connection can take it. */
+  #slice(connection: Connection): boolean {
+    const walks = connection.retainedWalks;
+    if (walks === undefined) return false; // its Client left
+    const session = connection.session!;
+    for (let looks = 0; looks < SLICE_LOOKS; looks++) {
+      const walk = walks.peek();
+      if (walk === undefined) {
+        connection.retainedWalks = undefined;
+        return false;
+      }
+      if (isBehind(connection)) return false; // relieveIfCaughtUp resumes it
+      const { subscription, names } = walk;
+      // Removed or replaced meanwhile? A replacement walks by itself.
+      const isWanted = session.subscriptions.get(subscription.fullFilter) === subscription;
+      if (isWanted && names.advance(1, (_, retained) => this.#send(connection, subscription, retained))) continue;
+      walks.shift();
+      this.#size--;
+    }
+    return true;
+  }
+
+  #send(connection: Connection, subscription: ClientSubscription, retained: RetainedMessage): void {
+    const { broker } = this;
+    const { message, expiresAtMs } = retained;
+    if (expiresAtMs <= broker.turn.wallMs) return;
+    if (!broker.authorizer.mayReceive(connection.identity!, message.topicName)) return;
+    const qos = Math.min(message.qos, subscription.qos) as 0 | 1 | 2;
+    const identifiers = subscription.subscriptionIdentifiers;
+    if (qos === 0) {
+      const expirySeconds = remainingExpiry(expiresAtMs, broker.turn.wallMs);
+      connection.sink.deliver(message, 0, true, false, 0, identifiers, expirySeconds);
+    } else {
+      const outgoing = new OutgoingMessage(message, qos, true, identifiers, expiresAtMs, undefined);
+      enqueue(broker, subscription.session, outgoing);
+    }
   }
 }

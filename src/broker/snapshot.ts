@@ -38,7 +38,7 @@ export function takeSnapshot(broker: Broker): BrokerSnapshot {
     subscriptionNodes: broker.subscriptions.nodeCount,
     retainedMessages: broker.retained.size,
     retainedBytes: broker.retained.bytes,
-    retainedWalks: broker.retainedWalks,
+    retainedWalks: broker.retainedWalks.size,
     queuedMessages,
     queuedBytes,
     timers: broker.wheel.size,
