@@ -64,7 +64,8 @@ export function finishConnect(broker: Broker, connection: Connection, verdict: A
     return refuse(ReasonCode.NotAuthorized, "this Client Identifier belongs to a session of another user");
   }
   const sessionExpiryInterval = grantedSessionExpiry(broker, packet);
-  const isNew = former === undefined || packet.cleanStart || (former.connection !== undefined && !former.persists);
+  // One that takes the place of a session that persists makes their number no larger.
+  const isNew = former === undefined || !former.persists;
   if (isNew && sessionExpiryInterval > 0 && offlineCount(broker) >= broker.limits.sessionsOfflineMax) {
     return refuse(ReasonCode.QuotaExceeded, "too many sessions wait for their clients");
   }

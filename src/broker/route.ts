@@ -21,6 +21,8 @@ export class RouteEntry {
   hasNoLocal: boolean;
   subscriptionIdentifiers: readonly number[] | undefined;
   readonly subscriptions: ClientSubscription[];
+  /** `subscriptionIdentifiers`, once they are several. */
+  #identifiers: number[] | undefined = undefined;
 
   constructor(readonly session: ClientSession, first: ClientSubscription) {
     this.qos = first.qos;
@@ -35,9 +37,14 @@ export class RouteEntry {
     if (subscription.retainAsPublished) this.retainAsPublished = true;
     if (subscription.noLocal) this.hasNoLocal = true;
     if (subscription.subscriptionIdentifiers !== undefined) {
-      this.subscriptionIdentifiers = this.subscriptionIdentifiers === undefined
-        ? subscription.subscriptionIdentifiers
-        : [...this.subscriptionIdentifiers, subscription.subscriptionIdentifier];
+      if (this.subscriptionIdentifiers === undefined) {
+        this.subscriptionIdentifiers = subscription.subscriptionIdentifiers;
+      } else {
+        // One list that grows: a copy for each of ten thousand overlapping filters would be quadratic.
+        this.#identifiers ??= [...this.subscriptionIdentifiers];
+        this.#identifiers.push(subscription.subscriptionIdentifier);
+        this.subscriptionIdentifiers = this.#identifiers;
+      }
     }
     this.subscriptions.push(subscription);
   }

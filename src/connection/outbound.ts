@@ -33,7 +33,7 @@ export class Outbound {
   #isClosed = false;
   #congested = false;
 
-  /** @param onRelief called when `bytes` falls below half the mark after it was above it.
+  /** @param onRelief called when `bytes` falls to half the mark after it was above it.
    * @param onWritten called when everything gathered has been written.
    * @param onBroken called once when a write fails. */
   constructor(
@@ -179,7 +179,7 @@ export class Outbound {
         }
         if (this.#gatheredBytes > 0 || writer.buffer.length <= BUFFER_BYTES_KEPT) this.#spare = writer;
         else this.#spare = undefined;
-        if (this.#congested && this.#gatheredBytes < this.markBytes >>> 1) {
+        if (this.#congested && this.#gatheredBytes <= this.markBytes / 2) {
           this.#congested = false;
           this.onRelief();
         }

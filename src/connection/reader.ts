@@ -12,8 +12,18 @@ import type { Traffic } from "./traffic.ts";
 import type { PacketWriter } from "./writer.ts";
 import type { WriteTurn } from "./write_turn.ts";
 
+/** Who closes a gate. Each opens only what it closed itself. */
+export const GateKeeper = {
+  /** The broker: a CONNECT waits for its verdict, or a publisher for its subscribers. */
+  Broker: 1,
+  /** The writer: the Client does not read its answers, so it is asked for no further questions. */
+  Writer: 2,
+} as const;
+export type GateKeeper = typeof GateKeeper[keyof typeof GateKeeper];
+
 /** Closed: no further packet is handed over; the rest stays in the read buffer, and TCP slows the Client down. */
 export class ReadGate {
+  #closedBy = 0;
   #opened: Promise<void> | undefined = undefined;
   #open: (() => void) | undefined = undefined;
 
@@ -26,12 +36,16 @@ export class ReadGate {
     return this.#opened;
   }
 
-  close(): void {
+  close(keeper: GateKeeper): void {
+    this.#closedBy |= keeper;
     if (this.#opened !== undefined) return;
     this.#opened = new Promise((resolve) => this.#open = resolve);
   }
 
-  open(): void {
+  /** A no-op while another keeper wants it closed. */
+  open(keeper: GateKeeper): void {
+    this.#closedBy &= ~keeper;
+    if (this.#closedBy !== 0) return;
     this.#open?.();
     this.#opened = undefined;
     this.#open = undefined;
@@ -85,7 +99,8 @@ export async function readConnection(
       traffic.bytesReceived += count;
       decoder.received(count);
       for (;;) {
-        if (gate.isClosed) {
+        // Again after it was opened: it may have been closed anew before this reader had its turn.
+        while (gate.isClosed && !writer.isClosing) {
           writeTurn.settle();
           await gate.opened;
         }

@@ -16,7 +16,7 @@ import {
   type ServerPacket,
   type SinkSettings,
 } from "./packet_sink.ts";
-import type { ReadGate } from "./reader.ts";
+import { GateKeeper, type ReadGate } from "./reader.ts";
 import { OutgoingTopicAliases } from "./topic_aliases.ts";
 import type { Traffic } from "./traffic.ts";
 import type { WriteTurn } from "./write_turn.ts";
@@ -69,7 +69,10 @@ export class PacketWriter implements PacketSink {
       context.writeTurn,
       context.traffic,
       context.limits.outboundMarkBytes,
-      () => this.onRelief?.(),
+      () => {
+        this.gate.open(GateKeeper.Writer);
+        this.onRelief?.();
+      },
       () => {
         if (this.#isClosing) this.stream.endWriting();
       },
@@ -107,6 +110,7 @@ export class PacketWriter implements PacketSink {
     const isEncoded = encodePacket(writer, this.#allowed(packet), this.#version, this.#maximumPacketSize);
     this.#outbound.appended(writer.length - before);
     if (isEncoded) this.context.traffic.packetsSent++;
+    this.#waitForReader();
   }
 
   acknowledge(type: 4 | 5 | 6 | 7, packetIdentifier: number, reasonCode: number, reasonString?: string): void {
@@ -122,6 +126,7 @@ export class PacketWriter implements PacketSink {
       encodePacket(writer, packet, this.#version, this.#maximumPacketSize);
     }
     this.#outbound.appended(writer.length - before);
+    this.#waitForReader();
   }
 
   deliver(
@@ -154,7 +159,7 @@ export class PacketWriter implements PacketSink {
       return Delivery.TooLarge;
     }
     const outbound = this.#outbound;
-    if (qos === 0 && outbound.congested && this.#isFullFor(size)) {
+    if (qos === 0 && this.#isFullFor(size)) {
       traffic.publishesDropped++;
       return Delivery.Dropped;
     }
@@ -179,11 +184,11 @@ export class PacketWriter implements PacketSink {
   }
 
   pauseReading(): void {
-    this.gate.close();
+    this.gate.close(GateKeeper.Broker);
   }
 
   resumeReading(): void {
-    this.gate.open();
+    this.gate.open(GateKeeper.Broker);
   }
 
   /** Says that nothing more is written, once everything is. The Client is left some time to read that and to leave by
@@ -192,7 +197,7 @@ export class PacketWriter implements PacketSink {
   close(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    this.gate.open(); // a reader that waits must see the end
+    this.#openGate(); // a reader that waits must see the end
     this.#closeTimer = setTimeout(() => this.end(), this.context.limits.closeTimeoutMs);
     if (this.#outbound.isEmpty) this.stream.endWriting();
   }
@@ -207,13 +212,32 @@ export class PacketWriter implements PacketSink {
     clearTimeout(this.#closeTimer);
     this.#outbound.discard();
     this.stream.close();
-    this.gate.open();
+    this.#openGate();
   }
 
-  /** A connection that is behind takes QoS 0 up to its own bound, and only to the mark when all together are at theirs. */
+  #openGate(): void {
+    this.gate.open(GateKeeper.Broker);
+    this.gate.open(GateKeeper.Writer);
+  }
+
+  /** A connection that is behind takes QoS 0 up to its own bound, and only to the mark when all together are at theirs:
+   * one large message to ten thousand subscribers must not take the machine. */
   #isFullFor(size: number): boolean {
-    return this.#outbound.bytes + size > this.context.limits.outboundBytesMax ||
-      this.context.writeTurn.bytes > this.context.writeTurn.bytesMax;
+    const outbound = this.#outbound;
+    if (!outbound.congested && size <= outbound.markBytes) return false;
+    return (outbound.congested && outbound.bytes + size > this.context.limits.outboundBytesMax) || this.#isTotalFull;
+  }
+
+  get #isTotalFull(): boolean {
+    return this.context.writeTurn.bytes > this.context.writeTurn.bytesMax;
+  }
+
+  /** Answers are never dropped. So a Client that asks and does not read is not listened to any more when as much waits
+   * for it as may, until it has read; its Keep Alive goes on. */
+  #waitForReader(): void {
+    const outbound = this.#outbound;
+    if (!outbound.congested) return;
+    if (outbound.bytes > this.context.limits.outboundBytesMax || this.#isTotalFull) this.gate.close(GateKeeper.Writer);
   }
 
   /** [MQTT-3.1.2-29]: without Request Problem Information, Reason String and User Properties go only on CONNACK,

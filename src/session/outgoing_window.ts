@@ -14,10 +14,20 @@ export class OutgoingWindow {
   readonly #toResend = new RingQueue<OutgoingMessage>();
   #receiveMaximum = 65_535;
   #sendQuota = 65_535;
+  #bytes = 0;
+
+  /** @param bytesMax by `OutgoingMessage.bytes`: a Client that takes messages and never acknowledges them makes the
+   * Server remember no more than this, or one message. */
+  constructor(readonly bytesMax = Infinity) {}
 
   /** Unfinished messages. */
   get size(): number {
     return this.#open.size;
+  }
+
+  /** Bytes of the unfinished messages. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** How many QoS 1 and 2 PUBLISHes may still be sent now [MQTT-4.9.0-2]. */
@@ -58,15 +68,17 @@ export class OutgoingWindow {
     }
   }
 
-  /** Gives a message its Packet Identifier and takes one from the quota. @returns false when there is no quota or no
-   * identifier left: it stays queued. */
+  /** Gives a message its Packet Identifier and takes one from the quota. @returns false when there is no quota, no
+   * identifier or no room left: it stays queued, and an acknowledgement makes room. */
   open(outgoing: OutgoingMessage): boolean {
     if (this.#sendQuota === 0) return false;
+    if (this.#open.size > 0 && this.#bytes + outgoing.bytes > this.bytesMax) return false;
     const packetIdentifier = this.#identifiers.acquire();
     if (packetIdentifier === 0) return false;
     outgoing.packetIdentifier = packetIdentifier;
     outgoing.state = outgoing.qos === 1 ? OutgoingState.AwaitingPuback : OutgoingState.AwaitingPubrec;
     this.#open.set(packetIdentifier, outgoing);
+    this.#bytes += outgoing.bytes;
     this.#sendQuota--;
     return true;
   }
@@ -75,6 +87,7 @@ export class OutgoingWindow {
   restore(outgoing: OutgoingMessage): boolean {
     if (!this.#identifiers.reserve(outgoing.packetIdentifier)) return false;
     this.#open.set(outgoing.packetIdentifier, outgoing);
+    this.#bytes += outgoing.bytes;
     return true;
   }
 
@@ -121,6 +134,7 @@ export class OutgoingWindow {
 
   #finish(outgoing: OutgoingMessage): void {
     this.#open.delete(outgoing.packetIdentifier);
+    this.#bytes -= outgoing.bytes;
     this.#identifiers.release(outgoing.packetIdentifier);
     if (this.#sendQuota < this.#receiveMaximum) this.#sendQuota++;
   }

@@ -26,8 +26,10 @@ export class PendingQueue {
     return this.#bytes;
   }
 
-  /** At least half full: its publishers should wait if the Client is there. */
+  /** At least half full: its publishers should wait if the Client is there. Never when empty: a queue that is allowed
+   * no messages has nobody to wait for. */
   get isFilling(): boolean {
+    if (this.#queue.length === 0) return false;
     return this.#queue.length * 2 >= this.messagesMax || this.#bytes * 2 >= this.bytesMax;
   }
 

@@ -19,7 +19,7 @@ export interface SessionLimits {
 export class Session {
   /** By full filter, with `$share/name/`. */
   readonly subscriptions = new Map<string, Subscription>();
-  readonly window = new OutgoingWindow();
+  readonly window: OutgoingWindow;
   readonly incomingQoS2 = new IncomingQoS2();
   readonly pending: PendingQueue;
   will: Will | undefined = undefined;
@@ -40,6 +40,7 @@ export class Session {
     readonly userName: string | undefined,
     limits: SessionLimits,
   ) {
+    this.window = new OutgoingWindow(limits.queuedBytesMax);
     this.pending = new PendingQueue(limits.queuedMessagesMax, limits.queuedBytesMax, limits.queuePolicy);
   }
 
