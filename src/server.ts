@@ -98,8 +98,11 @@ export async function startServer(
     frames: new PublishFrameEncoder(),
     observer: parts.observer ?? (log.isEnabled("debug") ? new DebugObserver(log) : undefined),
   };
+  /** Every Network Connection that has not ended, those included that the broker has let go and that still linger. */
   const open = new Set<Promise<void>>();
   const onConnection = (stream: ByteStream, listenerUrl: string) => {
+    // Refused ones may linger for closeTimeoutMs: a flood of them must not use up the file descriptors.
+    if (open.size >= limits.connectionsMax * 2) return stream.close();
     const serving = serveConnection(stream, listenerUrl, dispatcher, context).finally(() => open.delete(serving));
     open.add(serving);
   };
