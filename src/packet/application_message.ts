@@ -69,6 +69,10 @@ export class ApplicationMessage {
     const front = new ByteWriter();
     front.string(topicName);
     const topicEnd = front.length;
+    const expiry = properties?.messageExpiryInterval ?? NEVER_EXPIRES;
+    if (expiry !== NEVER_EXPIRES && !(Number.isInteger(expiry) && expiry >= 0 && expiry <= 0xffff_ffff)) {
+      throw new RangeError(`a Message Expiry Interval of ${expiry}`);
+    }
     if (properties !== undefined) writePropertyList(front, properties, PacketType.Publish, Omit.Nothing, NOT_FORWARDED);
     const buffer = new Uint8Array(front.length + payload.length);
     buffer.set(front.written);
@@ -79,7 +83,7 @@ export class ApplicationMessage {
     message.topicName = topicName;
     message.qos = qos;
     message.retain = retain;
-    message.messageExpiryInterval = properties?.messageExpiryInterval ?? NEVER_EXPIRES;
+    message.messageExpiryInterval = expiry;
     message.receivedAtMs = receivedAtMs;
     message.#layOut(buffer, topicEnd, front.length);
     return message;

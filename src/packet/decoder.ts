@@ -44,8 +44,8 @@ const reader = new ByteReader();
 
 /** Named states, no allocation for a packet that is not wholly there.
  *
- * Use: fill `buffer` from `filled` on (`room()` gives the free part), call `received(n)`, then `next()` until it
- * returns undefined.
+ * Use: let the transport write into `room()`, call `received(n)`, then `next()` until it returns undefined, and only
+ * when all that came out has been handled, `room()` again.
  * A peer that sends byte by byte costs O(1) a byte: an incomplete packet is not parsed again; only its length is
  * compared. The buffer starts small, grows to the packet that is under way (never beyond the maximum packet size, and
  * in steps, so that a claimed Remaining Length alone allocates nothing), and shrinks when idle.

@@ -451,6 +451,11 @@ export function encodePublish(
   if (qos === 0 && packet.dup) throw new RangeError("DUP at QoS 0");
   if (qos !== 0 && !isUint16(packetIdentifier)) throw new RangeError(`${packetIdentifier} is not a Packet Identifier`);
   if (alias !== 0 && !isUint16(alias)) throw new RangeError(`${alias} is not a Topic Alias`);
+  for (const identifier of subscriptionIdentifiers ?? []) {
+    if (!(Number.isInteger(identifier) && identifier >= 1 && identifier <= VARIABLE_BYTE_INTEGER_MAX)) {
+      throw new RangeError(`${identifier} is not a Subscription Identifier`);
+    }
+  }
   const frameVersion = version === 5 ? 5 : 4;
   const withTopic = alias === 0 || message.topicName !== "";
   layout.measure(message, frameVersion, qos, subscriptionIdentifiers, messageExpiryInterval, alias, withTopic);

@@ -39,8 +39,8 @@ class Slot implements PublishFrame {
   end = 0;
   packetIdentifierAt = -1;
   passThrough = false;
-  /** 0: holds nothing. Serials begin at 1. */
-  serial = 0;
+  /** The encoder's round that filled it; 0: holds nothing. */
+  round = 0;
   expirySeconds = NEVER_EXPIRES;
   identifiers: readonly number[] | undefined = undefined;
   /** version, QoS and RETAIN in one number. */
@@ -62,6 +62,9 @@ export class PublishFrameEncoder {
   /** Slots may refer to a former scratch buffer. */
   #grown = false;
   #serial = 0;
+  /** Counts up with each change of message. Slots go by it and not by the serial: a message that comes again (a resend)
+   * finds other bytes where its own were. */
+  #round = 1;
 
   constructor() {
     this.#asReceived.passThrough = true;
@@ -101,7 +104,7 @@ export class PublishFrameEncoder {
     }
     if (message.serial !== this.#serial) this.#begin(message.serial);
     if (topicAlias !== 0) {
-      this.#passing.serial = 0;
+      this.#passing.round = 0;
       return this.#fill(
         this.#passing,
         message,
@@ -119,13 +122,13 @@ export class PublishFrameEncoder {
     let slot: Slot | undefined;
     if (subscriptionIdentifiers === undefined) {
       slot = this.#plain[terms];
-      if (slot.serial === message.serial && slot.expirySeconds === expirySeconds) return slot;
+      if (slot.round === this.#round && slot.expirySeconds === expirySeconds) return slot;
       // Another expiry for the same terms: the time passed on within one turn, or the caller is a test. Kept is one.
-      if (slot.serial === message.serial) slot = undefined;
+      if (slot.round === this.#round) slot = undefined;
     } else {
       for (let i = 0; i < IDENTIFIER_SLOTS; i++) {
         const candidate = this.#identified[i];
-        if (candidate.serial !== message.serial) {
+        if (candidate.round !== this.#round) {
           slot = candidate;
           break;
         }
@@ -138,12 +141,12 @@ export class PublishFrameEncoder {
     if (slot === undefined || this.#keptBytes >= KEPT_BYTES_MAX) {
       slot = this.#passing;
       if (
-        slot.serial === message.serial && slot.terms === terms && slot.identifiers === subscriptionIdentifiers &&
+        slot.round === this.#round && slot.terms === terms && slot.identifiers === subscriptionIdentifiers &&
         slot.expirySeconds === expirySeconds
       ) return slot;
     }
     this.#fill(slot, message, version, qos, retain, subscriptionIdentifiers, expirySeconds, 0, true);
-    slot.serial = message.serial;
+    slot.round = this.#round;
     slot.terms = terms;
     slot.identifiers = subscriptionIdentifiers;
     slot.expirySeconds = expirySeconds;
@@ -152,7 +155,7 @@ export class PublishFrameEncoder {
         this.#free = slot.end;
         this.#keptBytes += slot.end - slot.start;
       }
-      this.#passing.serial = 0;
+      this.#passing.round = 0;
     }
     return slot;
   }
@@ -164,6 +167,7 @@ export class PublishFrameEncoder {
 
   #begin(serial: number): void {
     this.#serial = serial;
+    this.#round++;
     this.#free = 0;
     this.#keptBytes = 0;
     if (this.#scratch.length > SCRATCH_RETAINED_BYTES_MAX) this.#scratch = NO_BYTES;
@@ -227,6 +231,6 @@ export class PublishFrameEncoder {
 
 function clear(slot: Slot): void {
   slot.buffer = NO_BYTES;
-  slot.serial = 0;
+  slot.round = 0;
   slot.identifiers = undefined;
 }

@@ -1,3 +1,5 @@
+/** PUBACK, PUBREC, PUBREL, PUBCOMP: wire cases of both senders. Spec §3.4 – §3.7. @module */
+
 import { assertEquals, assertThrows } from "@std/assert";
 import { ByteWriter, encodeAcknowledgement } from "../../src/packet/mod.ts";
 import { decodeAll, encode, testWireCases, type WireCase } from "./support.ts";

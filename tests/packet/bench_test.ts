@@ -1,3 +1,5 @@
+/** The benches of packet/, run tiny so that they never rot. @module */
+
 import { assertEquals } from "@std/assert";
 import { ByteWriter, PublishFrameEncoder } from "../../src/packet/mod.ts";
 import { acknowledge } from "../../bench/packet/acknowledgement_bench.ts";

@@ -1,3 +1,5 @@
+/** The data types: integers, text, Binary Data. Spec §1.5. @module */
+
 import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { MalformedPacketError } from "../../src/packet/mod.ts";
@@ -210,6 +212,13 @@ Deno.test("ByteWriter.closeBlock() puts the length in front, of whatever size", 
     const from = new ByteReader().reset(writer.buffer, 0, writer.length);
     assertEquals([from.byte(), from.variableByteInteger(), from.remaining], [0xaa, size, size]);
   }
+});
+
+Deno.test("ByteWriter.closeBlock() throws RangeError for more than a Control Packet can have", () => {
+  const writer = new ByteWriter();
+  const opened = writer.openBlock();
+  writer.length += 268_435_456;
+  assertThrows(() => writer.closeBlock(opened), RangeError);
 });
 
 Deno.test("copyBytes() copies ranges of every length", () => {

@@ -1,3 +1,5 @@
+/** CONNACK: wire cases, and the return codes of 3.x. Spec §3.2. @module */
+
 import { assertEquals } from "@std/assert";
 import { connackReturnCode, isReasonCodeOf, ReasonCode } from "../../src/packet/mod.ts";
 import { connackReasonCode } from "../../src/packet/reason_code.ts";

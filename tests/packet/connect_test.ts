@@ -1,3 +1,5 @@
+/** CONNECT: wire cases of all versions. Spec §3.1. @module */
+
 import { assertEquals, assertThrows } from "@std/assert";
 import { type ConnectPacket, PeerError } from "../../src/packet/mod.ts";
 import { isReasonCodeOf } from "../../src/packet/reason_code.ts";

@@ -1,3 +1,5 @@
+/** The stream: cut anywhere, bounded, and a buffer that fits the traffic. Spec §2.1. @module */
+
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { type ControlPacket, Decoder, PeerError, ProtocolError, type PublishPacket } from "../../src/packet/mod.ts";
 import { assertDecodeError, decodeAll, decoder, feed, plain, wire } from "./support.ts";

@@ -1,3 +1,5 @@
+/** PINGREQ, PINGRESP, DISCONNECT, AUTH: wire cases, and each Reason Code. Spec §3.12 – §3.15. @module */
+
 import { assertEquals } from "@std/assert";
 import { isReasonCodeOf } from "../../src/packet/mod.ts";
 import { encode, testWireCases, type WireCase } from "./support.ts";

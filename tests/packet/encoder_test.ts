@@ -1,3 +1,5 @@
+/** What every encoder shares: size limits, appending, nothing half written. @module */
+
 import { assertEquals, assertThrows } from "@std/assert";
 import { ByteWriter, type ControlPacket, encodePacket, ReasonCode, reasonName } from "../../src/packet/mod.ts";
 import { decodeAll, encode, wire } from "./support.ts";

@@ -1,3 +1,5 @@
+/** Each property in each packet: table 2-4 as data. Spec §2.2.2. @module */
+
 import { assertEquals, assertThrows } from "@std/assert";
 import { decodeAll, decoder, encode, feed, type PlainPublish, testWireCases, wire, type WireCase } from "./support.ts";
 

@@ -1,3 +1,5 @@
+/** A message for its receivers: layouts, what is encoded once, what is kept how long. Spec §3.3. @module */
+
 import { assertEquals, assertNotStrictEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import {
   ApplicationMessage,
@@ -90,6 +92,13 @@ const layouts: [name: string, wire: string, version: 4 | 5, terms: Terms, expect
     5,
     {},
     `30 [ "a" [ 01 00 03 "t" ] 'x' ]`,
+  ],
+  [
+    "the publisher's alias and expiry behind the other properties are not passed on",
+    `30 [ "a" [ 03 "t" 23 00 05 02 00 00 00 05 ] 'x' ]`,
+    5,
+    {},
+    `30 [ "a" [ 03 "t" ] 'x' ]`,
   ],
   ["a Topic Alias with the Topic Name", `30 [ "a" 00 'x' ]`, 5, { alias: 65535 }, `30 [ "a" [ 23 ff ff ] 'x' ]`],
   [
@@ -209,6 +218,17 @@ Deno.test("PublishFrameEncoder.encode() does not confuse messages, terms or what
   }
 });
 
+Deno.test("PublishFrameEncoder.encode() encodes a message anew when another came in between, as on a resend", () => {
+  const one = ApplicationMessage.create({ topicName: "a", payload: utf8("one") });
+  const two = ApplicationMessage.create({ topicName: "a", payload: utf8("two") });
+  for (let round = 0; round < 2; round++) {
+    assertEquals(bytesOf(encode(one, { qos: 1 })), wire(`32 [ "a" 00 00 00 'one' ]`));
+    assertEquals(bytesOf(encode(two, { qos: 2 })), wire(`34 [ "a" 00 00 00 'two' ]`));
+    assertEquals(bytesOf(encode(one, { qos: 1, identifiers: [7] })), wire(`32 [ "a" 00 00 [ 0b 07 ] 'one' ]`));
+    assertEquals(bytesOf(encode(two, { qos: 2, expiry: 1 })), wire(`34 [ "a" 00 00 [ 02 00 00 00 01 ] 'two' ]`));
+  }
+});
+
 Deno.test("PublishFrameEncoder.encode() keeps earlier frames of a message when its scratch buffer grows", () => {
   const by = new PublishFrameEncoder();
   const message = ApplicationMessage.create({ topicName: "a", payload: new Uint8Array(10_000).fill(7) });
@@ -245,8 +265,15 @@ Deno.test("PublishFrameEncoder.encode() bounds what it keeps of one message", ()
     assertEquals(frame.buffer[frame.packetIdentifierAt + 4], i);
     buffers.add(frame.buffer);
   }
-  // Two layouts are kept, the others take turns in a third buffer.
+  // Two layouts are kept, the others take turns in a third buffer; the last of them is still found.
   assertEquals(buffers.size, 3);
+  const list = [51];
+  const frame = encode(message, { identifiers: list, qos: 1 }, by);
+  frame.buffer[frame.end - 1] = 0xee;
+  assertStrictEquals(encode(message, { identifiers: list, qos: 1 }, by), frame);
+  assertEquals(frame.buffer[frame.end - 1], 0xee);
+  const other = encode(message, { identifiers: [51], qos: 1 }, by);
+  assertEquals(other.buffer[other.end - 1], 0);
 });
 
 Deno.test("PublishFrameEncoder.trim() gives a large scratch buffer back at once", () => {

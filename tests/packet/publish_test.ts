@@ -1,3 +1,5 @@
+/** PUBLISH: wire cases, and what the hot path promises. Spec §3.3. @module */
+
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import {
   ByteWriter,
@@ -412,6 +414,10 @@ Deno.test("encodePacket() throws RangeError for a PUBLISH that cannot be sent", 
       { ...publish, qos: 1 },
       { ...publish, qos: 1, packetIdentifier: 65536 },
       { ...publish, topicAlias: 65536 },
+      { ...publish, subscriptionIdentifiers: [0] },
+      { ...publish, subscriptionIdentifiers: [1, 268_435_456] },
+      { ...publish, properties: { messageExpiryInterval: 0x1_0000_0000 } },
+      { ...publish, properties: { messageExpiryInterval: -5 } },
       { ...publish, properties: { reasonString: "no" } },
       { ...publish, properties: { payloadFormatIndicator: 2 } },
     ]

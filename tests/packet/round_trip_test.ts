@@ -1,3 +1,5 @@
+/** Arbitrary packets there and back; arbitrary bytes never worse than a PeerError. @module */
+
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { PeerError, type ProtocolVersion } from "../../src/packet/mod.ts";

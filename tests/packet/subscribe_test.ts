@@ -1,3 +1,5 @@
+/** SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK: wire cases. Spec §3.8 – §3.11. @module */
+
 import { assertEquals, assertThrows } from "@std/assert";
 import { encode, testWireCases, type WireCase } from "./support.ts";
 
