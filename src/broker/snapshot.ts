@@ -16,6 +16,8 @@ export interface BrokerSnapshot {
   /** Queued and unfinished messages of all sessions. */
   readonly queuedMessages: number;
   readonly queuedBytes: number;
+  /** Bytes that wait to be written to all clients. */
+  readonly outboundBytes: number;
   readonly timers: number;
   /** Actions that wait for the store. */
   readonly heldActions: number;
@@ -29,6 +31,8 @@ export function takeSnapshot(broker: Broker): BrokerSnapshot {
     queuedMessages += session.pending.length + session.window.size;
     queuedBytes += session.pending.bytes;
   }
+  let outboundBytes = 0;
+  for (const connection of broker.connections) outboundBytes += connection.sink.outboundBytes;
   return {
     connections: broker.connections.size,
     connectedClients: broker.connectedCount,
@@ -41,6 +45,7 @@ export function takeSnapshot(broker: Broker): BrokerSnapshot {
     retainedWalks: broker.retainedWalks.size,
     queuedMessages,
     queuedBytes,
+    outboundBytes,
     timers: broker.wheel.size,
     heldActions: broker.gate.length,
     isShuttingDown: broker.isShuttingDown,
