@@ -102,14 +102,15 @@ export class PacketWriter implements PacketSink {
     this.incoming = incoming;
   }
 
-  send(packet: ServerPacket): void {
-    if (this.#isClosing) return;
+  send(packet: ServerPacket): boolean {
+    if (this.#isClosing) return false;
     this.context.observer?.sent(this.name, packet);
     const writer = this.#outbound.open(64);
     const before = writer.length;
     const isEncoded = encodePacket(writer, this.#allowed(packet), this.#version, this.#maximumPacketSize);
     this.#outbound.appended(writer.length - before);
     if (isEncoded) this.context.traffic.packetsSent++;
+    return isEncoded;
     this.#waitForReader();
   }
 
@@ -140,11 +141,13 @@ export class PacketWriter implements PacketSink {
   ): Delivery {
     if (this.#isClosing) return Delivery.Dropped;
     const aliases = this.#aliases;
+    const { frames, traffic } = this.context;
+    const version = this.#frameVersion;
     const alias = aliases === undefined ? 0 : aliases.find(message.topicName);
-    const isNewAlias = alias !== 0 && aliases!.isNew;
-    const frame = this.context.frames.encode(
+    let isNewAlias = alias !== 0 && aliases!.isNew;
+    let frame = frames.encode(
       message,
-      this.#frameVersion,
+      version,
       qos,
       retain,
       subscriptionIdentifiers,
@@ -152,8 +155,12 @@ export class PacketWriter implements PacketSink {
       alias,
       isNewAlias,
     );
+    if (isNewAlias && frame.end - frame.start > this.#maximumPacketSize) {
+      // The alias itself takes three bytes; without it the message may fit.
+      isNewAlias = false;
+      frame = frames.encode(message, version, qos, retain, subscriptionIdentifiers, expirySeconds, 0, true);
+    }
     const size = frame.end - frame.start;
-    const traffic = this.context.traffic;
     if (size > this.#maximumPacketSize) {
       traffic.publishesDropped++;
       return Delivery.TooLarge;
