@@ -12,7 +12,8 @@ import type { ClientSession } from "./client_session.ts";
 
 /** Takes a QoS 1 or 2 message into the session state [MQTT-4.5.0-1], and sends it at once if nothing is before it. */
 export function enqueue(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
-  const goesNow = session.pending.length === 0 && canSend(session) && session.window.open(outgoing);
+  const isFirst = session.pending.length === 0 && !session.window.hasResends;
+  const goesNow = isFirst && canSend(session) && session.window.open(outgoing);
   if (session.persists) {
     outgoing.position = ++session.lastPosition;
     broker.store.putOutgoing(session.clientId, outgoing);
@@ -49,8 +50,9 @@ export function pump(broker: Broker, session: ClientSession): void {
     }
     if (!session.window.open(outgoing)) break;
     session.pending.shift();
-    // The identifier of a QoS 2 message is committed before the PUBLISH that bears it leaves.
-    if (session.persists && outgoing.qos === 2) broker.store.putOutgoing(session.clientId, outgoing);
+    // The store learns the identifier, by which the message is repeated after a crash, too [MQTT-4.4.0-1], and in its
+    // old place among the others.
+    if (session.persists) broker.store.putOutgoing(session.clientId, outgoing);
     sendPublish(broker, session, outgoing);
   }
   if (session.connection !== undefined) relieveIfCaughtUp(broker, session.connection);
@@ -83,15 +85,21 @@ function isStillWanted(broker: Broker, session: ClientSession, outgoing: Outgoin
   return broker.authorizer.mayReceive(session.connection!.identity!, outgoing.message.topicName);
 }
 
-/** Sends an open message, at once or, for QoS 2 of a session that persists, when its identifier is safe. */
+/** Sends an open message, at once or, at QoS 2, when all is safe that a crash must not undo: its identifier here, the
+ * publisher's there, and that no other member of a Shared Subscription has it any more. */
 function sendPublish(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
-  if (outgoing.qos === 1 || !session.persists) return sendNow(broker, session, outgoing);
+  if (outgoing.qos === 1 || broker.gate.isOpen) return sendNow(broker, session, outgoing);
   const connection = session.connection;
+  let waited = false;
   broker.gate.whenSafe(() => {
     // Meanwhile the connection may have ended; the next one repeats what is open.
     const isOpen = outgoing.state === OutgoingState.AwaitingPubrec;
-    if (isOpen && session.connection === connection && connection!.isConnected) sendNow(broker, session, outgoing);
+    if (!isOpen || session.connection !== connection || !connection!.isConnected) return;
+    sendNow(broker, session, outgoing);
+    // If it was too large its place is free again, and the caller, who would go on with the queue, has long returned.
+    if (waited) pump(broker, session);
   });
+  waited = true;
 }
 
 function sendNow(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {

@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { PacketType, ReasonCode } from "../../src/packet/mod.ts";
+import { DelayedStore } from "../support/delayed_store.ts";
 import { TestBroker } from "../support/test_broker.ts";
 import { complete, connectPersistent, deliveries, dropAndWait, texts } from "./delivery_support.ts";
 
@@ -150,3 +151,18 @@ for (const queuePolicy of ["drop-newest", "drop-oldest"] as const) {
     assertEquals(await texts(publisher, back), queuePolicy === "drop-newest" ? ["0", "1", "2"] : ["3", "4", "5"]);
   });
 }
+
+Deno.test("a QoS 2 message that turns out too large when the store is safe gives its place to the next one", async () => {
+  const store = new DelayedStore();
+  await using broker = await TestBroker.start({ store });
+  const publisher = await broker.connect();
+  const properties = { receiveMaximum: 1, maximumPacketSize: 60 };
+  const subscriber = await connectPersistent(broker, "s", { properties });
+  await subscriber.subscribe("t", { qos: 2 });
+  store.hold();
+  for (const text of ["x".repeat(100), "small"]) await publisher.publish("t", text, { qos: 2 });
+  await publisher.expectNothing(); // both are handled, and wait for the store
+  store.release();
+  for (let i = 0; i < 2; i++) await publisher.expect(PacketType.Pubrec);
+  assertEquals((await subscriber.expectPublish()).text, "small");
+});
