@@ -164,6 +164,8 @@ Deno.test("PublishFrameEncoder.encode() takes the name that a Topic Alias stands
     message.topicName = "räume/1";
     assertEquals(bytesOf(encode(message, { qos: 1 })), wire(`32 [ "räume/1" 00 00 [ 03 "t" ] 'x' ]`));
     assertEquals(bytesOf(encode(message, { version: 4 })), wire(`30 [ "räume/1" 'x' ]`));
+    const { buffer, topicStart, topicEnd } = message.owned();
+    assertEquals([topicStart, buffer.slice(0, topicEnd)], [2, wire('"räume/1"')]);
   });
 });
 
@@ -227,6 +229,16 @@ Deno.test("PublishFrameEncoder.encode() encodes a message anew when another came
     assertEquals(bytesOf(encode(one, { qos: 1, identifiers: [7] })), wire(`32 [ "a" 00 00 [ 0b 07 ] 'one' ]`));
     assertEquals(bytesOf(encode(two, { qos: 2, expiry: 1 })), wire(`34 [ "a" 00 00 [ 02 00 00 00 01 ] 'two' ]`));
   }
+});
+
+Deno.test("PublishFrameEncoder.encode() encodes anew what was not kept and then overwritten", () => {
+  const message = ApplicationMessage.create({ topicName: "a", payload: utf8("x") });
+  encode(message, { qos: 1, expiry: 5 });
+  for (const qos of [0, 2] as const) {
+    assertEquals(bytesOf(encode(message, { qos: 1, expiry: 6 })), wire(`32 [ "a" 00 00 [ 02 00 00 00 06 ] 'x' ]`));
+    encode(message, { qos, expiry: 5 });
+  }
+  assertEquals(bytesOf(encode(message, { qos: 1, expiry: 6 })), wire(`32 [ "a" 00 00 [ 02 00 00 00 06 ] 'x' ]`));
 });
 
 Deno.test("PublishFrameEncoder.encode() keeps earlier frames of a message when its scratch buffer grows", () => {

@@ -277,8 +277,8 @@ testWireCases([
 
 Deno.test("Decoder.next() hands out the same PublishPacket again, with nothing left of the one before", () => {
   const bytes = wire(`
-    3d [ "a/b" 00 09 [ 02 00 00 00 05 23 00 03 01 01 ] ]
-    30 [ "c" 00 'x' ]`);
+    3d [ "a/b" 00 09 [ 01 01 02 00 00 00 05 23 00 03 26 "k" "v" ] ]
+    30 [ "c" [ 03 "t" ] 'x' ]`);
   const to = decoder();
   let first: ControlPacket | undefined;
   const serials = new Set<number>();
@@ -289,7 +289,7 @@ Deno.test("Decoder.next() hands out the same PublishPacket again, with nothing l
     serials.add((packet as PublishPacket).message.serial);
     packets.push(plain(packet));
   });
-  assertEquals(packets[1], plainPublish({ topicName: "c", payload: utf8("x") }));
+  assertEquals(packets[1], plainPublish({ topicName: "c", properties: { contentType: "t" }, payload: utf8("x") }));
   assertEquals(serials.size, 2);
 });
 
@@ -364,6 +364,13 @@ Deno.test("a Topic Name is the same string from whatever connection and at whate
       assertEquals(decodeAll(Uint8Array.from(stream)), packets);
     }
   }
+});
+
+Deno.test("a Topic Name that begins like the one before is another one", () => {
+  const names = ["a", "a/b", "a/b/c", "a/b", "a", "a/", "a//", "a"];
+  const stream = names.map((name) => [...wire(`30 [ "${name}" ]`)]).flat();
+  const packets = decodeAll(Uint8Array.from(stream), { version: 4 }) as { topicName: string }[];
+  assertEquals(packets.map(({ topicName }) => topicName), names);
 });
 
 Deno.test("Topic Names that share a slot of the cache do not get mixed up", () => {
