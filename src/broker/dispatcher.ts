@@ -171,7 +171,8 @@ export class Dispatcher {
       case PacketType.Unsubscribe:
         return handleUnsubscribe(broker, connection, packet);
       case PacketType.Pingreq:
-        return connection.sink.send({ type: PacketType.Pingresp });
+        connection.sink.send({ type: PacketType.Pingresp });
+        return;
       case PacketType.Connect:
         return handleConnect(broker, connection, packet);
       case PacketType.Disconnect:

@@ -10,10 +10,10 @@ import { fitsUtf8String, isValidTopicName } from "../topic/topic_name.ts";
 import type { Broker } from "./broker.ts";
 import { ClientSession } from "./client_session.ts";
 import { type Connection, ConnectionState } from "./connection.ts";
-import { closeWith, refuseConnect, watchKeepAlive } from "./connections.ts";
+import { closeWith, endConnection, refuseConnect, watchKeepAlive } from "./connections.ts";
 import { pump } from "./deliver.ts";
 import { routeOf } from "./publish.ts";
-import { attend, endSession, storeSession } from "./sessions.ts";
+import { attend, currentSession, endSession, storeSession } from "./sessions.ts";
 import { willOf } from "./wills.ts";
 
 export function handleConnect(broker: Broker, connection: Connection, packet: ConnectPacket): void {
@@ -59,7 +59,7 @@ export function finishConnect(broker: Broker, connection: Connection, verdict: A
   if (will !== undefined && !broker.authorizer.mayPublish(identity, will.topicName, will.qos, will.retain)) {
     return refuse(ReasonCode.NotAuthorized, "the Will Topic is not allowed");
   }
-  const former = broker.sessions.get(clientId);
+  const former = currentSession(broker, clientId);
   if (former !== undefined && former.userName !== identity.userName) {
     return refuse(ReasonCode.NotAuthorized, "this Client Identifier belongs to a session of another user");
   }
@@ -200,7 +200,11 @@ function accept(broker: Broker, connection: Connection, session: ClientSession, 
     properties: packet.protocolVersion === 5 ? connackProperties(broker, connection, session, packet) : {},
   };
   broker.log.connected(connection, packet, sessionPresent);
-  connection.sink.send(connack);
+  if (!connection.sink.send(connack)) {
+    // Not even CONNACK fits into its Maximum Packet Size [MQTT-3.1.2-24]: it would wait for it for ever.
+    const why = "CONNACK is larger than its Maximum Packet Size";
+    return endConnection(broker, connection, ReasonCode.PacketTooLarge, why); // [MQTT-3.14.0-1]
+  }
   connection.sink.resumeReading();
   pump(broker, session);
 }

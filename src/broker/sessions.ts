@@ -32,16 +32,32 @@ export function leave(broker: Broker, session: ClientSession, sendsWill: boolean
   storeSession(broker, session);
 }
 
+/** The session of this Client, if it has not ended. A timer rings up to a tick late, and after a restart not before the
+ * first one: what is due by now is done now [MQTT-4.1.0-2], [MQTT-3.1.2-8]. */
+export function currentSession(broker: Broker, clientId: string): ClientSession | undefined {
+  const session = broker.sessions.get(clientId);
+  if (session === undefined) return undefined;
+  if (session.willDueAtMs <= broker.turn.wallMs) {
+    publishWill(broker, session);
+    storeSession(broker, session);
+  }
+  if (session.expiresAtMs > broker.turn.wallMs) return session;
+  expire(broker, session);
+  return undefined;
+}
+
 /** Sets the timer for `expiresAtMs`. */
 export function scheduleExpiry(broker: Broker, session: ClientSession): void {
   if (session.expiresAtMs === Infinity) return;
-  session.expiryTimer ??= new Timer(() => {
-    broker.statistics.clientsExpired++;
-    broker.log.sessionExpired(session.clientId);
-    endSession(broker, session);
-  });
+  session.expiryTimer ??= new Timer(() => expire(broker, session));
   const delayMs = Math.max(0, session.expiresAtMs - broker.turn.wallMs);
   broker.wheel.schedule(session.expiryTimer, broker.turn.monotonicMs + delayMs);
+}
+
+function expire(broker: Broker, session: ClientSession): void {
+  broker.statistics.clientsExpired++;
+  broker.log.sessionExpired(session.clientId);
+  endSession(broker, session);
 }
 
 /** Forgets everything [MQTT-4.1.0-2]. A Will Message that waits for its delay is sent now: the end of the session ends

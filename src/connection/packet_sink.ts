@@ -54,7 +54,9 @@ export interface PacketSink {
   configure(settings: SinkSettings): void;
   /** The Client is let in: what it may send from now on. */
   accept(incoming: IncomingSettings): void;
-  send(packet: ServerPacket): void;
+  /** @returns false when the packet cannot be told to this Client: it is larger than its Maximum Packet Size, or its
+   * protocol version does not have it. */
+  send(packet: ServerPacket): boolean;
   /** PUBACK 4, PUBREC 5, PUBREL 6, PUBCOMP 7. `reasonString` is left out where it is not wanted or does not fit. */
   acknowledge(type: 4 | 5 | 6 | 7, packetIdentifier: number, reasonCode: number, reasonString?: string): void;
   /** @param packetIdentifier 0 at QoS 0. @param expirySeconds what is left, or NEVER_EXPIRES. */
@@ -69,6 +71,8 @@ export interface PacketSink {
   ): Delivery;
   /** Bytes that wait to be written. */
   readonly outboundBytes: number;
+  /** Bytes that the transport has taken since the Network Connection was opened. */
+  readonly bytesWritten: number;
   /** true while `outboundBytes` is above the mark from which publishers shall wait. */
   readonly congested: boolean;
   /** Called, in a turn of its own, when a sink that was congested no longer is. */

@@ -169,6 +169,11 @@ testRefusedConnects([
     reasonCode: MalformedPacket,
   },
   {
+    name: "[MQTT-2.1.3-1] The beginning of TLS looks like a CONNECT with reserved flags",
+    wire: "16 03 01 00 c8 01 00 00 c4",
+    reasonCode: MalformedPacket,
+  },
+  {
     name: "[MQTT-1.5.5-1] CONNECT with a Property Length in two bytes instead of one is malformed",
     wire: `10 [ "MQTT" 05 02 00 00 80 00 "c" ]`,
     reasonCode: MalformedPacket,
@@ -268,8 +273,8 @@ testDisconnected([
     reasonCode: MalformedPacket,
   },
   {
-    name: "[MQTT-2.2.1-2] A Packet Identifier in a PUBLISH of QoS 0 is read as Properties, and here malformed",
-    wire: `30 [ "a" 00 07 [ ] 'payload' ]`.replace("00 07 [ ]", "07 00"),
+    name: "[MQTT-2.2.1-2] A Packet Identifier in a PUBLISH of QoS 0 is not one: here it is a wrong Property Length",
+    wire: `30 [ "a" 07 00 00 'payload' ]`,
     reasonCode: MalformedPacket,
   },
   ...[
@@ -322,9 +327,9 @@ testDisconnected([
     reasonCode: ProtocolError,
   },
   {
-    name: "[MQTT-3.1.0-2] A second CONNECT that is broken brings a DISCONNECT, not a CONNACK",
+    name: "[MQTT-3.1.0-2] [MQTT-3.2.0-2] A second CONNECT that is broken brings a DISCONNECT, not a second CONNACK",
     wire: `10 [ "MQTT" 05 03 00 00 [ ] "again" ]`,
-    reasonCode: MalformedPacket,
+    reasonCode: ProtocolError,
   },
 ]);
 
@@ -336,7 +341,6 @@ for (
     ["DISCONNECT", "e0 00"],
     ["AUTH", `f0 [ 18 [ 15 "method" ] ]`],
     ["a line of HTTP", "'GET / HTTP/1.1'"],
-    ["the beginning of TLS", "16 03 01 00 c8 01 00 00 c4"],
   ]
 ) {
   Deno.test(`[MQTT-3.1.0-1] [MQTT-3.14.0-1] ${name} instead of CONNECT: the connection ends without a word`, async () => {
