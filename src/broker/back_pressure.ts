@@ -3,25 +3,37 @@
  * A subscriber is behind when bytes wait for it beyond the mark, or its queue is half full. The publishers that feed
  * it are not read from until it has caught up, but no longer than `backpressureMsMax`: after that it is lagging, nobody
  * waits for it any more, its QoS 0 is dropped and its queue fills to its limit. It is trusted again some time after it has
- * caught up, each time later. So one that never reads holds the others up once, for a tenth of a second. @module */
+ * caught up, each time later. So one that never reads holds the others up once, for a tenth of a second.
+ *
+ * One that does read shows it late: a system's socket takes new bytes only when a third of its buffer, a MiB or more, has
+ * left, and until then a reader at 10 MB/s looks like one that has stopped. So what was written while publishers waited
+ * earns patience: `backpressureMsMax` for each mark's worth of bytes. And one that was given up is trusted again at once
+ * when so much was written to it (the double after each time). Who reads 2.6 MB/s (with the default limits) or more sets
+ * the pace of its publishers; who reads less holds them for that share of the time at most. @module */
 
 import { Timer } from "../base/timer_wheel.ts";
 import type { Broker } from "./broker.ts";
 import type { Connection } from "./connection.ts";
 
 const FORGIVE_DOUBLINGS_MAX = 10;
+/** Patience is saved up to so many times `backpressureMsMax`. */
+const PATIENCE_MAX = 10;
 
 /** `receiver` got something of `publisher`: does it have to wait? Called for each delivery, so the common case is one
  * comparison at the caller. */
 export function holdPublisher(broker: Broker, publisher: Connection, receiver: Connection): void {
-  if (broker.turn.monotonicMs < receiver.laggingUntilMs) return;
+  if (broker.turn.monotonicMs < receiver.laggingUntilMs && !regainsTrust(broker, receiver)) return;
   const held = receiver.heldPublishers ??= new Set();
   if (held.has(publisher)) return;
   held.add(publisher);
   publisher.holds++;
   publisher.sink.pauseReading();
-  const timer = receiver.holdTimer ??= new Timer(() => giveUpOn(broker, receiver));
-  if (!timer.scheduled) broker.wheel.schedule(timer, broker.turn.monotonicMs + broker.limits.backpressureMsMax);
+  const timer = receiver.holdTimer ??= new Timer(() => patienceEnds(broker, receiver));
+  if (timer.scheduled) return;
+  receiver.heldSinceMs = broker.turn.monotonicMs;
+  receiver.bytesWrittenBefore = receiver.sink.bytesWritten;
+  receiver.patienceMs = Math.max(receiver.patienceMs, broker.limits.backpressureMsMax);
+  broker.wheel.schedule(timer, receiver.heldSinceMs + receiver.patienceMs);
 }
 
 /** true: publishers of QoS 1 and 2 should wait, since what they send only makes the queue longer. */
@@ -36,8 +48,8 @@ export function relieveIfCaughtUp(broker: Broker, receiver: Connection): void {
   if (!isWaitedFor) return;
   if (receiver.isConnected && isBehind(receiver)) return;
   if (receiver.laggingUntilMs === Infinity) {
-    const factor = 2 ** Math.min(receiver.lagCount - 1, FORGIVE_DOUBLINGS_MAX);
-    receiver.laggingUntilMs = broker.turn.monotonicMs + broker.limits.backpressureForgiveMs * factor;
+    receiver.laggingUntilMs = broker.turn.monotonicMs +
+      broker.limits.backpressureForgiveMs * forgivenessFactor(receiver);
   }
   releasePublishers(broker, receiver);
   broker.retainedWalks.resume(receiver);
@@ -48,13 +60,47 @@ export function releasePublishers(broker: Broker, receiver: Connection): void {
   const held = receiver.heldPublishers;
   if (held === undefined) return;
   receiver.heldPublishers = undefined;
+  if (receiver.holdTimer!.scheduled) settlePatience(broker, receiver);
   broker.wheel.cancel(receiver.holdTimer!);
   for (const publisher of held) {
     if (--publisher.holds === 0 && publisher.isConnected) publisher.sink.resumeReading();
   }
 }
 
-function giveUpOn(broker: Broker, receiver: Connection): void {
+function forgivenessFactor(receiver: Connection): number {
+  return 2 ** Math.min(receiver.lagCount - 1, FORGIVE_DOUBLINGS_MAX);
+}
+
+/** Books the time that publishers waited, and what was written meanwhile. A short wait costs nothing and earns nothing:
+ * what the system's own buffers swallow at first says nothing about the reader. */
+function settlePatience(broker: Broker, receiver: Connection): void {
+  const { backpressureMsMax, outboundMarkBytes } = broker.limits;
+  const spentMs = broker.turn.monotonicMs - receiver.heldSinceMs;
+  if (spentMs * 2 < backpressureMsMax) return;
+  const { bytesWritten } = receiver.sink;
+  const earnedMs = (bytesWritten - receiver.bytesWrittenBefore) / outboundMarkBytes * backpressureMsMax;
+  receiver.patienceMs = Math.min(receiver.patienceMs - spentMs + earnedMs, PATIENCE_MAX * backpressureMsMax);
+  receiver.bytesWrittenBefore = bytesWritten;
+  receiver.heldSinceMs = broker.turn.monotonicMs;
+}
+
+/** It was given up, and something has been written to it since. */
+function regainsTrust(broker: Broker, receiver: Connection): boolean {
+  const bytes = receiver.sink.bytesWritten - receiver.bytesWrittenBefore;
+  if (bytes < broker.limits.outboundMarkBytes * forgivenessFactor(receiver)) return false;
+  receiver.laggingUntilMs = 0;
+  const { backpressureMsMax, outboundMarkBytes } = broker.limits;
+  receiver.patienceMs = Math.min(bytes / outboundMarkBytes, PATIENCE_MAX) * backpressureMsMax;
+  return true;
+}
+
+function patienceEnds(broker: Broker, receiver: Connection): void {
+  settlePatience(broker, receiver);
+  if (receiver.patienceMs >= broker.limits.backpressureMsMax && receiver.patienceMs > 0) {
+    broker.wheel.schedule(receiver.holdTimer!, broker.turn.monotonicMs + receiver.patienceMs);
+    return;
+  }
+  receiver.patienceMs = 0;
   receiver.lagCount++;
   receiver.laggingUntilMs = Infinity;
   releasePublishers(broker, receiver);

@@ -61,6 +61,11 @@ export class Connection {
   laggingUntilMs = 0;
   /** How often it was too slow. */
   lagCount = 0;
+  /** How long it may still hold its publishers, in milliseconds, as of `heldSinceMs`. */
+  patienceMs = 0;
+  heldSinceMs = 0;
+  /** `sink.bytesWritten` when its publishers began to wait, or when it was given up. */
+  bytesWrittenBefore = 0;
 
   /** Retained messages that its subscriptions still have to get; undefined = none. */
   retainedWalks: RingQueue<RetainedWalk> | undefined = undefined;

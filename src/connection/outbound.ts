@@ -28,6 +28,8 @@ export class Outbound {
   /** In the current buffer and in the run. */
   #gatheredBytes = 0;
   #writingBytes = 0;
+  /** That the transport has taken so far. */
+  bytesWritten = 0;
   #isDirty = false;
   #isWriting = false;
   #isClosed = false;
@@ -176,6 +178,7 @@ export class Outbound {
           this.#writingBytes -= written;
           this.writeTurn.bytes -= written;
           this.traffic.bytesSent += written;
+          this.bytesWritten += written;
         }
         if (this.#gatheredBytes > 0 || writer.buffer.length <= BUFFER_BYTES_KEPT) this.#spare = writer;
         else this.#spare = undefined;

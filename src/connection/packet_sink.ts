@@ -73,6 +73,8 @@ export interface PacketSink {
   readonly outboundBytes: number;
   /** Bytes that the transport has taken since the Network Connection was opened. */
   readonly bytesWritten: number;
+  /** Bytes that the transport has taken since the Network Connection was opened. */
+  readonly bytesWritten: number;
   /** true while `outboundBytes` is above the mark from which publishers shall wait. */
   readonly congested: boolean;
   /** Called, in a turn of its own, when a sink that was congested no longer is. */

@@ -85,6 +85,10 @@ export class PacketWriter implements PacketSink {
     return this.#outbound.bytes;
   }
 
+  get bytesWritten(): number {
+    return this.#outbound.bytesWritten;
+  }
+
   get congested(): boolean {
     return this.#outbound.congested;
   }
