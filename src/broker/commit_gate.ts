@@ -19,11 +19,15 @@ export class CommitGate {
     return this.#held.length;
   }
 
+  /** Every change told so far is safe, and nothing waits. */
+  get isOpen(): boolean {
+    return this.#held.length === 0 && this.store.ticket <= this.store.safe;
+  }
+
   /** Runs `action` when every change told so far is safe: at once, if it is and nothing waits before it. */
   whenSafe(action: () => void): void {
-    const { ticket, safe } = this.store;
-    if (ticket <= safe && this.#held.length === 0) action();
-    else this.#held.push({ ticket, action });
+    if (this.isOpen) action();
+    else this.#held.push({ ticket: this.store.ticket, action });
   }
 
   /** As `whenSafe`, for a request that may have changed nothing: then nobody waits.

@@ -75,22 +75,13 @@ function handleQoS2(
   session.incomingQoS2.add(packetIdentifier);
   connection.openIncoming++;
   (connection.openIncomingQoS2 ??= new Set()).add(packetIdentifier);
-  if (!session.persists) {
-    // This side of the handshake ends with the connection; what others must keep of the message is still waited for.
-    const changes = broker.store.changes;
-    const reasonCode = reasonOf(connection, publishOnce(broker, connection, message, route));
-    broker.gate.afterChanges(changes, () => sendPubrec(connection, packetIdentifier, reasonCode));
-    return;
-  }
-  broker.store.putIncomingQoS2(session.clientId, packetIdentifier);
-  // Forwarding waits, too: a crash in between would turn the publisher's repeat into a second message.
-  const owned = message.owned();
-  broker.gate.whenSafe(() => {
-    const changes = broker.store.changes;
-    const route = routeOf(broker, owned.topicName);
-    const reasonCode = reasonOf(connection, publishOnce(broker, connection, owned, route));
-    broker.gate.afterChanges(changes, () => sendPubrec(connection, packetIdentifier, reasonCode));
-  });
+  // The identifier and what others must keep of the message are of one batch: after a crash in between, the publisher's
+  // repeat would find the one without the other, and the message would be lost, or come twice. For the same reason
+  // nobody is sent a QoS 2 message before that batch is safe (route_publish, deliver).
+  const changes = broker.store.changes;
+  if (session.persists) broker.store.putIncomingQoS2(session.clientId, packetIdentifier);
+  const reasonCode = reasonOf(connection, publishOnce(broker, connection, message, route));
+  broker.gate.afterChanges(changes, () => sendPubrec(connection, packetIdentifier, reasonCode));
 }
 
 /** A repeated PUBLISH of a message that was taken: the answer again, and no second delivery [MQTT-4.3.3-10]. It waits

@@ -81,6 +81,15 @@ function deliverTo(
   if (qos === 0) {
     if (connection === undefined || !connection.isConnected) return;
     const sink = connection.sink;
+    if (message.qos === 2 && !broker.gate.isOpen) {
+      // Sent now, it could come a second time: after a crash its publisher repeats it.
+      const owned = message.owned();
+      broker.gate.whenSafe(() => {
+        if (!connection.isConnected) return;
+        sink.deliver(owned, 0, retain, false, 0, subscriptionIdentifiers, owned.messageExpiryInterval);
+      });
+      return;
+    }
     sink.deliver(message, 0, retain, false, 0, subscriptionIdentifiers, message.messageExpiryInterval);
     if (publisher !== undefined && sink.congested) holdPublisher(broker, publisher, connection);
     return;
