@@ -47,8 +47,9 @@ export class SharedGroup {
    * @param qos of the message: one at QoS 0 is nothing for a member that is away.
    * @param publisherClientId what the "hash" strategy goes by; "" for the Server's own messages.
    * @param except a session that must not get it: it just went away.
+   * @param qosMin a member that would get it at less is passed over.
    * @returns undefined when nobody can take it. */
-  choose(qos: number, publisherClientId: string, except?: ClientSession): ClientSubscription | undefined {
+  choose(qos: number, publisherClientId: string, except?: ClientSession, qosMin = 0): ClientSubscription | undefined {
     const members = this.#members;
     const count = members.length;
     if (count === 0) return undefined;
@@ -58,7 +59,7 @@ export class SharedGroup {
     let best = -1;
     let bestFitness: Fitness = Fitness.None;
     for (let i = 0, index = start; i < count; i++, index = index + 1 === count ? 0 : index + 1) {
-      const fitness = fitnessOf(members[index], qos, except);
+      const fitness = fitnessOf(members[index], qos, except, qosMin);
       if (fitness > bestFitness) {
         best = index;
         bestFitness = fitness;
@@ -72,9 +73,14 @@ export class SharedGroup {
   }
 }
 
-function fitnessOf(member: ClientSubscription, qos: number, except: ClientSession | undefined): Fitness {
+function fitnessOf(
+  member: ClientSubscription,
+  qos: number,
+  except: ClientSession | undefined,
+  qosMin: number,
+): Fitness {
   const session = member.session;
-  if (session === except) return Fitness.None;
+  if (session === except || Math.min(qos, member.qos) < qosMin) return Fitness.None;
   if (!session.isConnected) return session.persists && Math.min(qos, member.qos) > 0 ? Fitness.Away : Fitness.None;
   const isReady = session.pending.length === 0 && session.window.sendQuota > 0 && !session.connection!.sink.congested;
   return isReady ? Fitness.Ready : Fitness.Full;

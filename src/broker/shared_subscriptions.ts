@@ -68,10 +68,10 @@ function passOn(broker: Broker, from: ClientSession, outgoing: OutgoingMessage, 
   // To the other member this would be a new delivery, which an expired message must not begin [MQTT-3.3.2-5].
   if (outgoing.expiresAtMs <= broker.turn.wallMs) return false;
   const group = broker.shared.get(outgoing.sharedBy!.fullFilter);
-  const member = group?.choose(outgoing.message.qos, "", from);
+  // At QoS 0 it would lose the guarantee that this message was taken with.
+  const member = group?.choose(outgoing.message.qos, "", from, 1);
   if (member === undefined || (!isEnding && !member.session.isConnected)) return false;
   const qos = Math.min(outgoing.message.qos, member.qos);
-  if (qos === 0) return false; // its own limit would lose the guarantee that this message was taken with
   const { message, expiresAtMs } = outgoing;
   const retain = member.retainAsPublished && message.retain;
   const identifiers = member.subscriptionIdentifiers;

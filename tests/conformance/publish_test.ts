@@ -177,13 +177,13 @@ for (const qos of [0, 1, 2] as const) {
 
 for (
   const [id, name, property] of [
-    ["MQTT-3.3.2-13", "a Response Topic that is not UTF-8", "08 00 01 ff"],
-    ["MQTT-3.3.2-14", "a Response Topic with +", '08 "a/+"'],
-    ["MQTT-3.3.2-14", "a Response Topic with #", '08 "#"'],
-    ["MQTT-3.3.2-19", "a Content Type that is not UTF-8", "03 00 01 ff"],
+    ["[MQTT-3.3.2-13]", "a Response Topic that is not UTF-8", "08 00 01 ff"],
+    ["[MQTT-3.3.2-14]", "a Response Topic with +", '08 "a/+"'],
+    ["[MQTT-3.3.2-14]", "a Response Topic with #", '08 "#"'],
+    ["[MQTT-3.3.2-19]", "a Content Type that is not UTF-8", "03 00 01 ff"],
   ] as const
 ) {
-  Deno.test(`[${id}] ${name} is refused and goes to nobody`, async () => {
+  Deno.test(`${id} ${name} is refused and goes to nobody`, async () => {
     await using broker = await TestBroker.start();
     const watcher = await broker.connect();
     await watcher.subscribe("#");

@@ -66,7 +66,7 @@ Deno.test("[MQTT-4.8.2-1] [MQTT-4.8.2-2] the ShareName and the filter behind it 
     }
   }
   await publisher.publish("t/1", "x");
-  const counts = [];
+  const counts: number[] = [];
   for (const client of clients) counts.push((await deliveries(publisher, client)).length);
   const perFilter = [0, 2, 4, 6, 8].map((at) => counts[at] + counts[at + 1]);
   assertEquals([...perFilter, counts[10]], [1, 1, 1, 0, 1, 1]);
@@ -209,6 +209,22 @@ for (const how of ["drops", "disconnects", "ends its session"] as const) {
     assertEquals(broker.server.snapshot().queuedMessages, 3);
   });
 }
+
+Deno.test("what a member leaves behind goes to one that can take it at QoS 1, not to one that was granted QoS 0", async () => {
+  await using broker = await start();
+  const publisher = await broker.connect();
+  const leaving = await broker.connect({ properties: { receiveMaximum: 1 } });
+  await leaving.subscribe("$share/g/t", { qos: 1 });
+  await publishAll(publisher, 4);
+  assertEquals(await texts(publisher, leaving), ["0"]);
+  const atQoS0 = await broker.connect();
+  await atQoS0.subscribe("$share/g/t", { qos: 0 });
+  const atQoS1 = await broker.connect();
+  await atQoS1.subscribe("$share/g/t", { qos: 1 });
+  await leaving.disconnect();
+  assertEquals(await texts(publisher, atQoS1), ["0", "1", "2", "3"]);
+  await atQoS0.expectNothing();
+});
 
 Deno.test("[MQTT-4.8.2-4] a QoS 2 delivery begun with a member is finished with it when it comes back", async () => {
   await using broker = await start();
