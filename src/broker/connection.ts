@@ -34,6 +34,8 @@ export class Connection {
   session: ClientSession | undefined = undefined;
   /** Of an enhanced authentication that is under way. */
   exchange: AuthenticationExchange | undefined = undefined;
+  /** The exchange has the Client's last Authentication Data and has not answered yet: it is the Server's turn. */
+  isExchangeBusy = false;
   /** From CONNECT; every AUTH must name the same [MQTT-4.12.0-5]. */
   authenticationMethod: string | undefined = undefined;
   /** The last Authentication Data of the authenticator, for CONNACK. */

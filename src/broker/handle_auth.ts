@@ -2,11 +2,11 @@
 
 import type { AuthenticationStep } from "../auth/authenticator.ts";
 import { type AuthPacket, PacketType } from "../packet/control_packet.ts";
-import { ReasonCode } from "../packet/reason_code.ts";
+import { isReasonCodeOf, ReasonCode } from "../packet/reason_code.ts";
 import type { Broker } from "./broker.ts";
 import { type Connection, ConnectionState } from "./connection.ts";
 import { closeWith, refuseConnect, setTimer, watchKeepAlive } from "./connections.ts";
-import { finishConnect } from "./handle_connect.ts";
+import { askExchange, finishConnect } from "./handle_connect.ts";
 
 export function handleAuth(broker: Broker, connection: Connection, packet: AuthPacket): void {
   const fail = (reasonCode: ReasonCode, why: string) => reject(broker, connection, reasonCode, why);
@@ -38,15 +38,16 @@ export function handleAuth(broker: Broker, connection: Connection, packet: AuthP
     });
   } else if (packet.reasonCode !== ReasonCode.ContinueAuthentication || connection.exchange === undefined) {
     return fail(ReasonCode.ProtocolError, "AUTH that no authentication waits for");
+  } else if (connection.isExchangeBusy) {
+    return fail(ReasonCode.ProtocolError, "AUTH before the Server has answered the last one");
   }
-  connection.exchange.step(packet.properties.authenticationData, (step) => {
-    broker.post({ kind: "authentication-step", connection, step });
-  });
+  askExchange(broker, connection, packet.properties.authenticationData);
 }
 
 /** The authenticator's answer to a CONNECT or AUTH. Late ones, for an exchange that was abandoned, are dropped. */
 export function handleAuthenticationStep(broker: Broker, connection: Connection, step: AuthenticationStep): void {
   if (connection.exchange === undefined) return;
+  connection.isExchangeBusy = false;
   if (step.kind === "continue") {
     return sendAuth(connection, ReasonCode.ContinueAuthentication, step.data); // [MQTT-4.12.0-2]
   }
@@ -56,12 +57,9 @@ export function handleAuthenticationStep(broker: Broker, connection: Connection,
   const { reasonCode, userName, reasonString } = step.verdict;
   if (reasonCode !== ReasonCode.Success || userName !== connection.identity!.userName) {
     const why = reasonString ?? "re-authentication failed";
-    return closeWith(
-      broker,
-      connection,
-      reasonCode === ReasonCode.Success ? ReasonCode.NotAuthorized : reasonCode,
-      why,
-    );
+    // Verdicts are made for CONNACK: those that DISCONNECT does not have mean the same as 0x87 [MQTT-3.14.2-1].
+    const isSayable = reasonCode >= 0x80 && isReasonCodeOf(PacketType.Disconnect, "server", reasonCode);
+    return closeWith(broker, connection, isSayable ? reasonCode : ReasonCode.NotAuthorized, why);
   }
   sendAuth(connection, ReasonCode.Success, step.data);
   watchKeepAlive(broker, connection);

@@ -141,9 +141,13 @@ function authenticate(broker: Broker, connection: Connection, packet: ConnectPac
   }
   connection.authenticationMethod = method;
   connection.exchange = exchange;
-  exchange.step(packet.properties.authenticationData, (step) => {
-    broker.post({ kind: "authentication-step", connection, step });
-  });
+  askExchange(broker, connection, packet.properties.authenticationData);
+}
+
+/** Hands the Client's Authentication Data to the exchange; its answer comes as an event, at once or later. */
+export function askExchange(broker: Broker, connection: Connection, data: Uint8Array | undefined): void {
+  connection.isExchangeBusy = true;
+  connection.exchange!.step(data, (step) => broker.post({ kind: "authentication-step", connection, step }));
 }
 
 /** Takes over, resumes or makes the session of this Client [MQTT-3.1.2-4] to [MQTT-3.1.2-6]. */

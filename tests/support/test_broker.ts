@@ -21,7 +21,8 @@ export interface LogLine {
 }
 
 export class TestBroker {
-  readonly #clients: TestClient[] = [];
+  /** All that were made here. */
+  readonly clients: TestClient[] = [];
 
   private constructor(
     readonly server: RunningServer,
@@ -65,7 +66,7 @@ export class TestBroker {
   /** A client that has not sent CONNECT. */
   client(options?: MemoryOptions): TestClient {
     const client = new TestClient(this.open(options));
-    this.#clients.push(client);
+    this.clients.push(client);
     return client;
   }
 
@@ -76,8 +77,15 @@ export class TestBroker {
     return client;
   }
 
+  /** Ends the connection of `client` without DISCONNECT, and waits until the server has noticed. */
+  async lose(client: TestClient): Promise<void> {
+    const { connections } = this.server.snapshot();
+    client.drop();
+    while (this.server.snapshot().connections >= connections) await new Promise((resolve) => setTimeout(resolve));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of this.#clients) client.stream.close();
+    for (const client of this.clients) client.stream.close();
     await this.server.stop();
   }
 }
