@@ -66,10 +66,7 @@ export function handlePubrel(broker: Broker, connection: Connection, packet: Pub
   if (isKnown && session.persists) broker.store.deleteIncomingQoS2(session.clientId, packetIdentifier);
   const reasonCode = isKnown ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound;
   broker.gate.afterChanges(changes, () => {
-    // A PUBREL that is repeated after a resumption frees a place, too, though its PUBLISH took none on this connection:
-    // so the send quota of the Client counts, §4.9.
-    connection.openIncomingQoS2?.delete(packetIdentifier);
-    if (isKnown && connection.openIncoming > 0) connection.openIncoming--;
+    if (connection.openIncomingQoS2?.delete(packetIdentifier)) connection.openIncoming--;
     if (connection.isConnected) connection.sink.acknowledge(PacketType.Pubcomp, packetIdentifier, reasonCode);
   });
 }

@@ -20,6 +20,8 @@ export class OutgoingMessage {
   packetIdentifier = 0;
   /** The PUBLISH left at least once: the next time DUP is 1 [MQTT-3.3.1-1]. */
   wasSent = false;
+  /** It took one from the send quota of this Network Connection, and its end gives it back. */
+  takesQuota = false;
   /** The place in the session's order, unique within the session and growing: the store's key. 0 = not stored. */
   position = 0;
 

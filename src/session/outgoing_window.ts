@@ -12,7 +12,6 @@ export class OutgoingWindow {
   readonly #open = new Map<number, OutgoingMessage>();
   /** What a resumed session still has to repeat, oldest first. */
   readonly #toResend = new RingQueue<OutgoingMessage>();
-  #receiveMaximum = 65_535;
   #sendQuota = 65_535;
   #bytes = 0;
 
@@ -43,10 +42,12 @@ export class OutgoingWindow {
    * its old order with its old identifier [MQTT-4.4.0-1]. */
   resume(receiveMaximum: number): void {
     invariant(receiveMaximum > 0, "Receive Maximum is at least 1");
-    this.#receiveMaximum = receiveMaximum;
     this.#sendQuota = receiveMaximum;
     this.#toResend.clear();
-    for (const outgoing of this.#open.values()) this.#toResend.push(outgoing);
+    for (const outgoing of this.#open.values()) {
+      outgoing.takesQuota = false;
+      this.#toResend.push(outgoing);
+    }
   }
 
   /** The next one to repeat, or undefined: none is left, or the quota is used up. A PUBREL needs no quota to be sent,
@@ -63,6 +64,7 @@ export class OutgoingWindow {
         if (outgoing.state !== OutgoingState.AwaitingPubcomp) return undefined;
       } else {
         this.#sendQuota--;
+        outgoing.takesQuota = true;
       }
       return this.#toResend.shift();
     }
@@ -80,6 +82,7 @@ export class OutgoingWindow {
     this.#open.set(packetIdentifier, outgoing);
     this.#bytes += outgoing.bytes;
     this.#sendQuota--;
+    outgoing.takesQuota = true;
     return true;
   }
 
@@ -136,6 +139,10 @@ export class OutgoingWindow {
     this.#open.delete(outgoing.packetIdentifier);
     this.#bytes -= outgoing.bytes;
     this.#identifiers.release(outgoing.packetIdentifier);
-    if (this.#sendQuota < this.#receiveMaximum) this.#sendQuota++;
+    // One that took none gives none: a PUBREL sent beyond a quota that was used up, an answer to an earlier connection's
+    // PUBLISH. Otherwise more would be open than the Client allows [MQTT-3.3.4-9].
+    if (!outgoing.takesQuota) return;
+    outgoing.takesQuota = false;
+    this.#sendQuota++;
   }
 }

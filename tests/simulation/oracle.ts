@@ -63,8 +63,9 @@ export class ObservedSession {
     this.isGuaranteed = isGuaranteed;
   }
 
-  /** One delivery, as its Client counts them: a repeated QoS 2 PUBLISH is none. */
-  delivered(message: SentMessage, qos: QoS): void {
+  /** One delivery, as its Client counts them: a repeated QoS 2 PUBLISH is none.
+   * @param losesNothing no queue was too small: what is repeated by its publisher then came in its place before. */
+  delivered(message: SentMessage, qos: QoS, losesNothing: boolean): void {
     const counts = this.counts.get(message.number) ?? [0, 0, 0];
     this.counts.set(message.number, counts);
     const isFirst = counts[0] + counts[1] + counts[2] === 0;
@@ -75,7 +76,8 @@ export class ObservedSession {
     if (qos === 0 && counts[0] > 1 && message.qos !== 1 && !message.isWill) {
       throw new Violation(`${this.clientId} got m${message.number} twice at QoS 0`);
     }
-    if (!isFirst || isShared || message.isWill) return;
+    // What is repeated because its publisher has no answer may come for the first time where it was dropped before.
+    if (!losesNothing || !isFirst || isShared || message.isWill || (qos === 0 && message.qos > 0)) return;
     // What its publisher repeats may be new here because the subscription is: then it is late, and not out of order.
     const isTimely = this.spans.some((span) =>
       span.definiteAt < message.handledAt && span.endingAt >= message.handledAt && span.qos >= qos &&

@@ -23,6 +23,8 @@ interface Outgoing {
   readonly message: SentMessage;
   readonly packetIdentifier: number;
   isReleased: boolean;
+  /** Its PUBLISH was sent on this connection: the broker counts it. */
+  takesQuota: boolean;
 }
 
 export class SimulatedClient {
@@ -117,7 +119,7 @@ export class SimulatedClient {
     const packetIdentifier = message.qos === 0 ? 0 : this.#nextIdentifier();
     if (message.qos > 0) {
       this.#sendQuota--;
-      this.outgoing.set(packetIdentifier, { message, packetIdentifier, isReleased: false });
+      this.outgoing.set(packetIdentifier, { message, packetIdentifier, isReleased: false, takesQuota: true });
     }
     this.connection!.toBroker.push(publishPacket(message, packetIdentifier, false));
   }
@@ -175,7 +177,9 @@ export class SimulatedClient {
     this.mustStartClean = this.isTransient;
     if (this.isTransient && this.connection!.cleanStart) this.#brokerHasNone = true;
     this.#sendQuota = BROKER_RECEIVE_MAXIMUM;
-    for (const { message, packetIdentifier, isReleased } of this.outgoing.values()) {
+    for (const outgoing of this.outgoing.values()) {
+      const { message, packetIdentifier, isReleased } = outgoing;
+      outgoing.takesQuota = !isReleased;
       if (isReleased) this.#acknowledge(PacketType.Pubrel, packetIdentifier);
       else {
         this.#sendQuota--;
@@ -218,7 +222,7 @@ export class SimulatedClient {
       return this.#acknowledge(PacketType.Pubrel, packetIdentifier);
     }
     this.outgoing.delete(packetIdentifier);
-    this.#sendQuota = Math.min(this.#sendQuota + 1, BROKER_RECEIVE_MAXIMUM);
+    if (outgoing.takesQuota) this.#sendQuota++;
   }
 
   #acknowledge(type: 4 | 5 | 6 | 7, packetIdentifier: number, reasonCode: 0 | 0x80 = 0): void {

@@ -49,7 +49,7 @@ export class SimulatedConnection implements PacketSink {
   /** Numbers of the messages that arrived here at QoS 1 and 2, by Packet Identifier. */
   readonly arrived = new Map<number, number>();
   /** PUBLISHes at QoS 1 and 2 that the broker has sent here and that are not answered in full. */
-  inFlight = 0;
+  readonly inFlight = new Set<number>();
   /** Filters of SUBSCRIBE and UNSUBSCRIBE that wait for their answer, by Packet Identifier. */
   readonly asked = new Map<number, { readonly topicFilter: string; readonly at: number }>();
   receiveMaximum = 65_535;

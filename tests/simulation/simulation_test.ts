@@ -1,5 +1,5 @@
 /** The dispatcher under random Clients, crashes and slow disks, held to what the specification promises.
- * QUETZAL_SIMULATION_SEED=n repeats one run; QUETZAL_SIMULATION_RUNS=n makes it long. @module */
+ * QUETZAL_SIMULATION_SEED=n repeats one run; QUETZAL_SIMULATION_RUNS=n makes it long, from QUETZAL_SIMULATION_FIRST=n on. @module */
 
 import { Simulation } from "./simulation.ts";
 
