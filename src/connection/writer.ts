@@ -114,8 +114,8 @@ export class PacketWriter implements PacketSink {
     const isEncoded = encodePacket(writer, this.#allowed(packet), this.#version, this.#maximumPacketSize);
     this.#outbound.appended(writer.length - before);
     if (isEncoded) this.context.traffic.packetsSent++;
-    return isEncoded;
     this.#waitForReader();
+    return isEncoded;
   }
 
   acknowledge(type: 4 | 5 | 6 | 7, packetIdentifier: number, reasonCode: number, reasonString?: string): void {
