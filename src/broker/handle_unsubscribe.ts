@@ -29,7 +29,7 @@ export function handleUnsubscribe(broker: Broker, connection: Connection, packet
     }
   }
   broker.log.unsubscribed(connection, packet.topicFilters);
-  broker.gate.afterChanges(changes, () => {
+  const answer = () => {
     if (!connection.isConnected) return;
     connection.sink.send({
       type: PacketType.Unsuback,
@@ -37,7 +37,11 @@ export function handleUnsubscribe(broker: Broker, connection: Connection, packet
       reasonCodes,
       properties: {},
     });
-  });
+  };
+  // "No subscription existed" waits, too: an earlier UNSUBSCRIBE for the same filter may not be safe yet, and after a
+  // crash the subscription would be back.
+  if (session.persists) broker.gate.whenSafe(answer);
+  else broker.gate.afterChanges(changes, answer);
 }
 
 function isWellFormed(fullFilter: string): boolean {

@@ -81,7 +81,7 @@ export class ObservedSession {
     // What its publisher repeats may be new here because the subscription is: then it is late, and not out of order.
     const isTimely = this.spans.some((span) =>
       span.definiteAt < message.handledAt && span.endingAt >= message.handledAt && span.qos >= qos &&
-      matches(span.topicFilter, message.topicName)
+      matches(span.topicFilter, message.topicName) && !(span.noLocal && message.publisher === this.clientId)
     );
     if (!isTimely) return;
     const key = `${message.topicName} ${message.publisher} ${message.qos} ${qos}`;
