@@ -50,7 +50,7 @@ function handleQoS1(
   const changes = broker.store.changes;
   const reasonCode = take(broker, connection, message);
   if (broker.store.changes === changes) {
-    connection.sink.acknowledge(PacketType.Puback, packetIdentifier, reasonCode);
+    connection.sink.acknowledge(PacketType.Puback, packetIdentifier, reasonCode, explain(reasonCode));
     return;
   }
   connection.openIncoming++;
@@ -141,10 +141,28 @@ function refuse(
   refusal: ReasonCode,
 ): void {
   broker.log.publishRefused(connection, topicName, refusal);
-  if (connection.protocolVersion === 5) return connection.sink.acknowledge(type, packetIdentifier, refusal);
+  if (connection.protocolVersion === 5) {
+    return connection.sink.acknowledge(type, packetIdentifier, refusal, explain(refusal));
+  }
   // As if it were taken: 3.x goes through the whole handshake.
   connection.session!.incomingQoS2.add(packetIdentifier);
   connection.sink.acknowledge(type, packetIdentifier, ReasonCode.Success);
+}
+
+/** The Reason String of a refusal: what a person can do about it. */
+function explain(reasonCode: ReasonCode): string | undefined {
+  switch (reasonCode) {
+    case ReasonCode.TopicNameInvalid:
+      return "the Topic Name has more levels or bytes than this server takes";
+    case ReasonCode.NotAuthorized:
+      return "this client may not publish to this topic";
+    case ReasonCode.QuotaExceeded:
+      return "the server has no room to keep this message";
+    case ReasonCode.PayloadFormatInvalid:
+      return "the Payload is not UTF-8, which its Payload Format Indicator says";
+    default:
+      return undefined;
+  }
 }
 
 /** Those that cannot be told lose only the retaining; the operator hears of it. */

@@ -1,7 +1,8 @@
 /** SUBSCRIBE: one verdict for each filter, then SUBACK, then what is retained. Spec §3.8, §3.9. @module */
 
 import { PacketType, type SubscribePacket, type SubscriptionRequest } from "../packet/control_packet.ts";
-import { ReasonCode } from "../packet/reason_code.ts";
+import { NO_PROPERTIES, type Properties } from "../packet/property.ts";
+import { ReasonCode, reasonName } from "../packet/reason_code.ts";
 import { Subscription } from "../session/subscription.ts";
 import { parseSharedFilter } from "../topic/shared_filter.ts";
 import { hasWildcard, isValidTopicFilter } from "../topic/topic_filter.ts";
@@ -33,10 +34,19 @@ export function handleSubscribe(broker: Broker, connection: Connection, packet: 
       type: PacketType.Suback,
       packetIdentifier: packet.packetIdentifier, // [MQTT-3.8.4-2]
       reasonCodes,
-      properties: {},
+      properties: explain(packet, reasonCodes),
     });
     broker.retainedWalks.begin(connection, toSendRetained);
   });
+}
+
+/** The Reason String names the first filter that was refused; the codes say the rest. */
+function explain(packet: SubscribePacket, reasonCodes: readonly ReasonCode[]): Properties {
+  const refused = reasonCodes.findIndex((reasonCode) => reasonCode >= 0x80);
+  if (refused === -1) return NO_PROPERTIES;
+  // Cut: a filter may have 65,535 bytes, which is also all that a Reason String may have.
+  const topicFilter = packet.subscriptions[refused].topicFilter.slice(0, 256);
+  return { reasonString: `${reasonName(reasonCodes[refused])}: ${topicFilter.toWellFormed()}` };
 }
 
 /** @returns the granted QoS or the refusal [MQTT-3.8.4-7]. */
