@@ -1,7 +1,6 @@
 /** From a Session's queue through its window to its Client: decides what is sent now and what waits.
  * Spec §4.3, §4.4, §4.9. @module */
 
-import { Delivery } from "../connection/packet_sink.ts";
 import { NEVER_EXPIRES } from "../packet/application_message.ts";
 import { PacketType } from "../packet/control_packet.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
@@ -113,7 +112,7 @@ function sendNow(broker: Broker, session: ClientSession, outgoing: OutgoingMessa
     remainingExpiry(outgoing.expiresAtMs, broker.turn.wallMs),
   );
   outgoing.wasSent = true;
-  if (delivery !== Delivery.TooLarge) return;
+  if (delivery !== "too large") return;
   // Counts as delivered [MQTT-3.1.2-25].
   session.window.remove(outgoing);
   dropOutgoing(broker, session, outgoing);

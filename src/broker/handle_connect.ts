@@ -1,7 +1,7 @@
 /** CONNECT: from the first packet to CONNACK. Spec §3.1, §3.2.
  * check → authenticate → take over → session → (store) → CONNACK → what waits. @module */
 
-import { type AuthenticationVerdict } from "../auth/authenticator.ts";
+import type { AuthenticationVerdict } from "../auth/authenticator.ts";
 import { type ConnackPacket, type ConnectPacket, PacketType, type ProtocolVersion } from "../packet/control_packet.ts";
 import type { Properties } from "../packet/property.ts";
 import { ReasonCode } from "../packet/reason_code.ts";

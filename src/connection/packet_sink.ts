@@ -23,8 +23,7 @@ export type ServerPacket =
 
 /** What became of a PUBLISH: it is on its way; the client's Maximum Packet Size forbids it, so it counts as delivered
  * [MQTT-3.1.2-25]; the outbound buffer is full, and a QoS 0 message was dropped. */
-export const Delivery = { Sent: 0, TooLarge: 1, Dropped: 2 } as const;
-export type Delivery = typeof Delivery[keyof typeof Delivery];
+export type Delivery = "sent" | "too large" | "dropped";
 
 /** What CONNECT negotiated for this direction. */
 export interface SinkSettings {
@@ -71,8 +70,6 @@ export interface PacketSink {
   ): Delivery;
   /** Bytes that wait to be written. */
   readonly outboundBytes: number;
-  /** Bytes that the transport has taken since the Network Connection was opened. */
-  readonly bytesWritten: number;
   /** Bytes that the transport has taken since the Network Connection was opened. */
   readonly bytesWritten: number;
   /** true while `outboundBytes` is above the mark from which publishers shall wait. */

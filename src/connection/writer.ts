@@ -9,13 +9,7 @@ import type { ReasonCode } from "../packet/reason_code.ts";
 import type { ByteStream } from "../transport/byte_stream.ts";
 import { Outbound } from "./outbound.ts";
 import type { PacketObserver } from "./packet_observer.ts";
-import {
-  Delivery,
-  type IncomingSettings,
-  type PacketSink,
-  type ServerPacket,
-  type SinkSettings,
-} from "./packet_sink.ts";
+import type { Delivery, IncomingSettings, PacketSink, ServerPacket, SinkSettings } from "./packet_sink.ts";
 import { GateKeeper, type ReadGate } from "./reader.ts";
 import { OutgoingTopicAliases } from "./topic_aliases.ts";
 import type { Traffic } from "./traffic.ts";
@@ -143,7 +137,7 @@ export class PacketWriter implements PacketSink {
     subscriptionIdentifiers: readonly number[] | undefined,
     expirySeconds: number,
   ): Delivery {
-    if (this.#isClosing) return Delivery.Dropped;
+    if (this.#isClosing) return "dropped";
     const aliases = this.#aliases;
     const { frames, traffic } = this.context;
     const version = this.#frameVersion;
@@ -167,12 +161,12 @@ export class PacketWriter implements PacketSink {
     const size = frame.end - frame.start;
     if (size > this.#maximumPacketSize) {
       traffic.publishesDropped++;
-      return Delivery.TooLarge;
+      return "too large";
     }
     const outbound = this.#outbound;
     if (qos === 0 && this.#isFullFor(size)) {
       traffic.publishesDropped++;
-      return Delivery.Dropped;
+      return "dropped";
     }
     this.context.observer?.delivered(this.name, message, qos, retain, dup, packetIdentifier);
     if (frame.passThrough) {
@@ -191,7 +185,7 @@ export class PacketWriter implements PacketSink {
     traffic.packetsSent++;
     traffic.publishesSent++;
     traffic.publishBytesSent += message.payloadBytes;
-    return Delivery.Sent;
+    return "sent";
   }
 
   pauseReading(): void {

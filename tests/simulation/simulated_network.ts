@@ -1,12 +1,12 @@
 /** One Network Connection of the simulation: two queues of packets, moved one at a time when the seed says so.
  * Implements the broker's PacketSink. What it gets it copies at once: messages are borrowed. @module */
 
-import {
+import type {
   Delivery,
-  type IncomingSettings,
-  type PacketSink,
-  type ServerPacket,
-  type SinkSettings,
+  IncomingSettings,
+  PacketSink,
+  ServerPacket,
+  SinkSettings,
 } from "../../src/connection/packet_sink.ts";
 import type { ObservedSession } from "./oracle.ts";
 import type { Connection } from "../../src/broker/connection.ts";
@@ -46,6 +46,8 @@ export class SimulatedConnection implements PacketSink {
   /** The Client has left; the broker may not know yet. */
   isLeft = false;
   isReliefDue = false;
+  /** Packets stand for bytes here. */
+  bytesWritten = 0;
   /** Numbers of the messages that arrived here at QoS 1 and 2, by Packet Identifier. */
   readonly arrived = new Map<number, number>();
   /** PUBLISHes at QoS 1 and 2 that the broker has sent here and that are not answered in full. */
@@ -75,9 +77,6 @@ export class SimulatedConnection implements PacketSink {
     return this.toClient.length;
   }
 
-  /** Nobody measures speed here. */
-  readonly bytesWritten = 0;
-
   get congested(): boolean {
     return this.#congested;
   }
@@ -101,11 +100,11 @@ export class SimulatedConnection implements PacketSink {
     dup: boolean,
     packetIdentifier: number,
   ): Delivery {
-    if (this.isClosed) return Delivery.Dropped;
-    if (qos === 0 && this.#congested) return Delivery.Dropped;
+    if (this.isClosed) return "dropped";
+    if (qos === 0 && this.#congested) return "dropped";
     const number = Number(decoder.decode(message.payload));
     this.#push({ type: "publish", number, topicName: message.topicName, qos, retain, dup, packetIdentifier });
-    return Delivery.Sent;
+    return "sent";
   }
 
   pauseReading(): void {
@@ -126,6 +125,7 @@ export class SimulatedConnection implements PacketSink {
   /** The Client reads one packet. */
   take(): FromBroker | undefined {
     const packet = this.toClient.shift();
+    this.bytesWritten++;
     if (this.#congested && this.toClient.length * 2 < this.markPackets) {
       this.#congested = false;
       this.isReliefDue = true;
