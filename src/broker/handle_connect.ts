@@ -196,7 +196,7 @@ function accept(broker: Broker, connection: Connection, session: ClientSession, 
   connection.sink.accept({
     maximumPacketSize: broker.limits.maximumPacketSize,
     topicAliasMaximum: packet.protocolVersion === 5 ? broker.limits.topicAliasMaximum : 0,
-  });
+  }, connection.clientId);
   const connack: ConnackPacket = {
     type: PacketType.Connack,
     sessionPresent,

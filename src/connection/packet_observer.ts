@@ -5,7 +5,7 @@ import type { ApplicationMessage } from "../packet/application_message.ts";
 import type { ControlPacket, QoS } from "../packet/control_packet.ts";
 import type { ServerPacket } from "./packet_sink.ts";
 
-/** `connectionName` is the Client Identifier once it is known, before that the remote address.
+/** `connectionName` is the Client Identifier once the Client is let in, before that the remote address.
  * What is handed over is valid during the call only. */
 export interface PacketObserver {
   received(connectionName: string, packet: ControlPacket): void;

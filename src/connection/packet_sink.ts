@@ -51,8 +51,8 @@ export interface PacketSink {
   readonly listenerUrl: string;
   /** Once, before the first packet is sent. */
   configure(settings: SinkSettings): void;
-  /** The Client is let in: what it may send from now on. */
-  accept(incoming: IncomingSettings): void;
+  /** The Client is let in: what it may send from now on, and who it is for those who look on. */
+  accept(incoming: IncomingSettings, clientId: string): void;
   /** @returns false when the packet cannot be told to this Client: it is larger than its Maximum Packet Size, or its
    * protocol version does not have it. */
   send(packet: ServerPacket): boolean;

@@ -38,7 +38,7 @@ export class PacketWriter implements PacketSink {
   onRelief: (() => void) | undefined = undefined;
   /** Set by `accept`, read by the reader. */
   incoming: IncomingSettings | undefined = undefined;
-  /** For the observer: the Client Identifier once it is known. */
+  /** For the observer: the Client Identifier once the Client is let in, before that the remote address. */
   name: string;
   readonly #outbound: Outbound;
   #version: ProtocolVersion = 5;
@@ -96,8 +96,9 @@ export class PacketWriter implements PacketSink {
     this.#aliases = settings.protocolVersion === 5 && aliases > 0 ? new OutgoingTopicAliases(aliases) : undefined;
   }
 
-  accept(incoming: IncomingSettings): void {
+  accept(incoming: IncomingSettings, clientId: string): void {
     this.incoming = incoming;
+    this.name = clientId;
   }
 
   send(packet: ServerPacket): boolean {
