@@ -55,6 +55,8 @@ export class Broker {
   readonly connections = new Set<Connection>();
   /** By Client Identifier [MQTT-3.1.3-2]. */
   readonly sessions = new Map<string, ClientSession>();
+  /** The store's ticket of the last session that was deleted: after a crash before that, it would be back. */
+  deletedSessionTicket = 0;
   /** Sessions whose Client is connected. */
   connectedCount = 0;
   readonly subscriptions = new SubscriptionTrie<ClientSubscription | SharedGroup>();

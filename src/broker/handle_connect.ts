@@ -80,7 +80,10 @@ export function finishConnect(broker: Broker, connection: Connection, verdict: A
   const sessionPresent = session === former;
   connection.state = ConnectionState.Accepting;
   connection.sink.pauseReading();
-  broker.gate.afterChanges(changes, () => accept(broker, connection, session, sessionPresent));
+  const answer = () => accept(broker, connection, session, sessionPresent);
+  // The session that is not present may have been deleted by the CONNECT before this one: that must be safe, too.
+  if (broker.store.safe < broker.deletedSessionTicket) broker.gate.whenSafe(answer);
+  else broker.gate.afterChanges(changes, answer);
 }
 
 /** Why a CONNECT cannot be accepted, whoever sends it. */

@@ -93,4 +93,5 @@ function unstoreSession(broker: Broker, session: ClientSession): void {
   if (!session.isStored) return;
   session.isStored = false;
   broker.store.deleteSession(session.clientId);
+  broker.deletedSessionTicket = broker.store.ticket;
 }
