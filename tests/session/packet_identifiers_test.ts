@@ -37,7 +37,7 @@ Deno.test("PacketIdentifiers.reserve() refuses one in use; release() of a free o
   assertEquals(identifiers.inUse, 0);
 });
 
-Deno.test("PacketIdentifiers goes on behind the last one when it gave its memory back", () => {
+Deno.test("PacketIdentifiers goes on behind the last one, also from page to page", () => {
   const identifiers = new PacketIdentifiers();
   identifiers.reserve(40_000);
   identifiers.release(40_000);
@@ -45,19 +45,25 @@ Deno.test("PacketIdentifiers goes on behind the last one when it gave its memory
 });
 
 Deno.test("[MQTT-2.2.1-4] no identifier is given twice, whatever is acquired and released", () => {
-  fc.assert(fc.property(fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 40 }))), (steps) => {
-    const identifiers = new PacketIdentifiers();
-    const inUse = new Set<number>();
-    for (const step of steps) {
-      if (step === 0) {
-        const identifier = identifiers.acquire();
-        assertEquals(inUse.has(identifier) || identifier < 1, false);
-        inUse.add(identifier);
-      } else {
-        identifiers.release(step);
-        inUse.delete(step);
-      }
-      assertEquals(identifiers.inUse, inUse.size);
-    }
-  }));
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1000, max: 1050 }))),
+      (steps) => {
+        const identifiers = new PacketIdentifiers();
+        const inUse = new Set<number>([1_010]); // the page ends at 1,024
+        identifiers.reserve(1_010);
+        for (const step of steps) {
+          if (step === 0) {
+            const identifier = identifiers.acquire();
+            assertEquals(inUse.has(identifier) || identifier < 1, false);
+            inUse.add(identifier);
+          } else {
+            identifiers.release(step);
+            inUse.delete(step);
+          }
+          assertEquals(identifiers.inUse, inUse.size);
+        }
+      },
+    ),
+  );
 });
