@@ -1,0 +1,62 @@
+/** Mirrors src/broker/back_pressure.ts. @module */
+
+import { assertEquals } from "@std/assert";
+import { makeDispatcher } from "./support.ts";
+
+async function make() {
+  const broker = await makeDispatcher({ backpressureMsMax: 100, backpressureForgiveMs: 10_000 });
+  const [publisher, slow] = [broker.connect("publisher"), broker.connect("slow")];
+  broker.subscribe(slow.connection, "a");
+  return { broker, publisher, slow, publish: () => broker.publish(publisher.connection, "a", "x") };
+}
+
+Deno.test("back pressure: the publisher of a congested subscriber is not read from until it has caught up", async () => {
+  const { publisher, slow, publish } = await make();
+  publish();
+  assertEquals(publisher.sink.isPaused, false);
+  slow.sink.congested = true;
+  publish();
+  assertEquals(publisher.sink.isPaused, true);
+  slow.sink.congested = false;
+  slow.sink.onRelief!();
+  assertEquals(publisher.sink.isPaused, false);
+});
+
+Deno.test("back pressure: one that never reads holds its publishers once, for backpressureMsMax", async () => {
+  const { broker, publisher, slow, publish } = await make();
+  slow.sink.congested = true;
+  publish();
+  broker.pass(50);
+  assertEquals(publisher.sink.isPaused, true);
+  broker.pass(100);
+  assertEquals(publisher.sink.isPaused, false);
+  for (let i = 0; i < 5; i++) {
+    broker.pass(60_000);
+    publish();
+    assertEquals(publisher.sink.isPaused, false);
+  }
+});
+
+Deno.test("back pressure: one that was too slow is trusted again some time after it has caught up", async () => {
+  const { broker, publisher, slow, publish } = await make();
+  slow.sink.congested = true;
+  publish();
+  broker.pass(200);
+  slow.sink.congested = false;
+  slow.sink.onRelief!();
+  slow.sink.congested = true;
+  publish();
+  assertEquals(publisher.sink.isPaused, false);
+  broker.pass(10_000);
+  publish();
+  assertEquals(publisher.sink.isPaused, true);
+});
+
+Deno.test("back pressure: the end of the slow subscriber lets its publishers go, and leaves no timer", async () => {
+  const { broker, publisher, slow, publish } = await make();
+  slow.sink.congested = true;
+  publish();
+  assertEquals(publisher.sink.isPaused, true);
+  broker.dispatcher.ended(slow.connection, "gone");
+  assertEquals([publisher.sink.isPaused, broker.dispatcher.snapshot().timers], [false, 0]);
+});

@@ -1,0 +1,153 @@
+/** A dispatcher on a fake clock with sinks that record, for tests of single modules of this room. @module */
+
+import { AllowAll, AnonymousAuthenticator } from "../../src/auth/allow_anonymous.ts";
+import { BrokerLog } from "../../src/broker/broker_log.ts";
+import type { Connection } from "../../src/broker/connection.ts";
+import { Dispatcher } from "../../src/broker/dispatcher.ts";
+import { ClientSession } from "../../src/broker/client_session.ts";
+import type { ClientSubscription } from "../../src/broker/route.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../src/config/limits.ts";
+import type { Delivery, PacketSink } from "../../src/connection/packet_sink.ts";
+import { Traffic } from "../../src/connection/traffic.ts";
+import { ApplicationMessage, PacketType, type QoS } from "../../src/packet/mod.ts";
+import { MemoryStore } from "../../src/persistence/memory_store.ts";
+import { Subscription } from "../../src/session/subscription.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+
+export class RecordingSink implements PacketSink {
+  readonly remoteAddress = "test";
+  readonly remoteHost = "test";
+  readonly listenerUrl = "memory://test";
+  outboundBytes = 0;
+  bytesWritten = 0;
+  congested = false;
+  isPaused = false;
+  onRelief: (() => void) | undefined = undefined;
+  /** "topic payload" */
+  readonly delivered: string[] = [];
+
+  configure(): void {}
+  accept(): void {}
+  send(): boolean {
+    return true;
+  }
+  acknowledge(): void {}
+  deliver(message: ApplicationMessage): Delivery {
+    this.delivered.push(`${message.topicName} ${new TextDecoder().decode(message.payload)}`);
+    return "sent";
+  }
+  pauseReading(): void {
+    this.isPaused = true;
+  }
+  resumeReading(): void {
+    this.isPaused = false;
+  }
+  close(): void {}
+}
+
+export interface DispatcherUnderTest {
+  readonly dispatcher: Dispatcher;
+  readonly clock: FakeClock;
+  readonly traffic: Traffic;
+  /** Time passes, and the dispatcher looks at its deadlines. */
+  pass(ms: number): void;
+  connect(clientId: string): { readonly sink: RecordingSink; readonly connection: Connection };
+  subscribe(connection: Connection, topicFilter: string, qos?: QoS): void;
+  publish(connection: Connection, topicName: string, payload: string, qos?: QoS): void;
+}
+
+export async function makeDispatcher(limits: Partial<Limits> = {}, sysIntervalS = 0): Promise<DispatcherUnderTest> {
+  const clock = new FakeClock();
+  const traffic = new Traffic();
+  let ends: (() => void)[] = [];
+  const endTurn = () => {
+    const due = ends;
+    ends = [];
+    for (const end of due) end();
+  };
+  const log = { isEnabled: () => false, error() {}, warning() {}, info() {}, debug() {} };
+  const dispatcher = new Dispatcher({
+    clock,
+    scheduler: { endOfTurn: (callback) => void ends.push(callback) },
+    random: () => 0.5,
+    limits: { ...DEFAULT_LIMITS, ...limits },
+    settings: {
+      protocolVersions: [3, 4, 5],
+      maximumQoS: 2,
+      retainAvailable: true,
+      wildcardSubscriptionAvailable: true,
+      sharedSubscriptionAvailable: true,
+      subscriptionIdentifierAvailable: true,
+      sharedSubscriptionStrategy: "round-robin",
+      sysIntervalS,
+      checkPayloadFormat: false,
+      version: "test",
+    },
+    store: new MemoryStore(),
+    authenticator: new AnonymousAuthenticator(() => true),
+    authorizer: new AllowAll(),
+    traffic,
+    log: new BrokerLog(log, () => clock.monotonicMs()),
+  }, () => {});
+  await dispatcher.load();
+  endTurn();
+  return {
+    dispatcher,
+    clock,
+    traffic,
+    pass(ms) {
+      clock.advance(ms);
+      dispatcher.tick();
+      endTurn();
+    },
+    connect(clientId) {
+      const sink = new RecordingSink();
+      const connection = dispatcher.open(sink);
+      dispatcher.received(connection, {
+        type: PacketType.Connect,
+        protocolVersion: 5,
+        cleanStart: true,
+        keepAlive: 0,
+        clientId,
+        will: undefined,
+        userName: undefined,
+        password: undefined,
+        properties: {},
+      });
+      endTurn();
+      return { sink, connection };
+    },
+    subscribe(connection, topicFilter, qos = 0) {
+      const request = { topicFilter, qos, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+      dispatcher.received(connection, {
+        type: PacketType.Subscribe,
+        packetIdentifier: 1,
+        subscriptions: [request],
+        properties: {},
+      });
+      endTurn();
+    },
+    publish(connection, topicName, payload, qos = 0) {
+      dispatcher.received(connection, {
+        type: PacketType.Publish,
+        dup: false,
+        packetIdentifier: qos === 0 ? 0 : 1,
+        topicAlias: 0,
+        subscriptionIdentifiers: undefined,
+        message: ApplicationMessage.create({ topicName, payload: new TextEncoder().encode(payload), qos }),
+      });
+      endTurn();
+    },
+  };
+}
+
+/** A subscription of a session of its own, or of `session`. */
+export function subscriptionOf(
+  session: ClientSession | string,
+  topicFilter: string,
+  options: { qos?: QoS; noLocal?: boolean; retainAsPublished?: boolean; identifier?: number } = {},
+): ClientSubscription {
+  const { qos = 0, noLocal = false, retainAsPublished = false, identifier = 0 } = options;
+  const owner = typeof session === "string" ? new ClientSession(session, undefined, DEFAULT_LIMITS) : session;
+  return new Subscription(owner, topicFilter, undefined, topicFilter, qos, noLocal, retainAsPublished, identifier);
+}
