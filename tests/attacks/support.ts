@@ -1,6 +1,6 @@
 /** What the attack tests share: a broker behind real sockets, and ways to see that it is well. @module */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { makeConfig, type PartialConfig } from "../../src/config/config.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
 import { connectTcp } from "../../src/transport/tcp.ts";
@@ -76,9 +76,10 @@ export function assertNoInternalError(broker: TestBroker): void {
 /** After the last connection and session: no index has anything left. */
 export async function assertEmpty(server: RunningServer): Promise<void> {
   await until(() => server.snapshot().connections === 0, "all connections have ended");
-  const { retainedMessages: _, retainedBytes: __, isShuttingDown: ___, ...rest } = server.snapshot();
+  const { retainedMessages, retainedBytes: _, isShuttingDown: __, timers, ...rest } = server.snapshot();
   const expected = Object.fromEntries(Object.keys(rest).map((name) => [name, 0]));
   assertEquals({ ...rest }, expected as unknown as typeof rest);
+  assert(timers <= retainedMessages, `${timers} timers, and only retained messages may still expire`);
 }
 
 export function repeated(text: string, count: number): Uint8Array {
