@@ -89,7 +89,15 @@ export async function startServer(
     traffic,
     log: new BrokerLog(log, () => clock.monotonicMs()),
   }, (callback, delayMs) => setTimeout(callback, delayMs));
-  await dispatcher.load();
+  let listeners: readonly Listener[];
+  try {
+    await dispatcher.load();
+    listeners = parts.listeners ??
+      [listenTcp({ host: config.host, port: config.port, tcpBacklog: limits.tcpBacklog })];
+  } catch (error) {
+    await store.close(); // it may hold a lock, or a thread that keeps the process alive
+    throw error;
+  }
 
   const context = {
     limits,
@@ -107,8 +115,6 @@ export async function startServer(
     open.add(serving);
   };
 
-  const listeners = parts.listeners ??
-    [listenTcp({ host: config.host, port: config.port, tcpBacklog: limits.tcpBacklog })];
   for (const listener of listeners) if (listener.isLoopback) loopbackUrls.add(listener.url);
   const serving = listeners.map((listener) =>
     listener.serve(

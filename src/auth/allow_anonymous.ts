@@ -26,8 +26,6 @@ export class AnonymousAuthenticator implements Authenticator {
 
 /** Everything is allowed to those who are in. */
 export class AllowAll implements Authorizer {
-  readonly version = 0;
-
   mayConnect(): boolean {
     return true;
   }

@@ -10,14 +10,12 @@ export interface Identity {
 }
 
 export interface Authorizer {
-  /** Grows by one with each change of rules: verdicts that somebody cached under another number are void. */
-  readonly version: number;
   /** May this Client be connected, with this Client Identifier? */
   mayConnect(identity: Identity): boolean;
   /** `topicName` is the final one: aliases are resolved. */
   mayPublish(identity: Identity, topicName: string, qos: QoS, retain: boolean): boolean;
   /** `topicFilter` without `$share/name/`. */
   maySubscribe(identity: Identity, topicFilter: string, qos: QoS): boolean;
-  /** Asked again for retained and queued messages when `version` has changed since the subscription was granted. */
+  /** Asked for each retained and queued message: the right may have been revoked since the subscription was granted. */
   mayReceive(identity: Identity, topicName: string): boolean;
 }

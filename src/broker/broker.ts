@@ -2,6 +2,7 @@
 
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Authorizer } from "../auth/authorizer.ts";
+import { ByteBudget } from "../base/byte_budget.ts";
 import type { Clock } from "../base/clock.ts";
 import { TimerWheel } from "../base/timer_wheel.ts";
 import type { Limits } from "../config/limits.ts";
@@ -57,6 +58,8 @@ export class Broker {
   readonly sessions = new Map<string, ClientSession>();
   /** The store's ticket of the last session that was deleted: after a crash before that, it would be back. */
   deletedSessionTicket = 0;
+  /** What waits in all sessions' queues together. */
+  readonly queueBudget: ByteBudget;
   /** Sessions whose Client is connected. */
   connectedCount = 0;
   readonly subscriptions = new SubscriptionTrie<ClientSubscription | SharedGroup>();
@@ -84,6 +87,7 @@ export class Broker {
     this.turn = new Turn(parts.clock, parts.scheduler, () => this.store.endTurn());
     this.wheel = new TimerWheel(this.turn.monotonicMs);
     this.gate = new CommitGate(parts.store);
+    this.queueBudget = new ByteBudget(parts.limits.queuedBytesTotalMax);
     this.shared = new SharedSubscriptions(parts.settings.sharedSubscriptionStrategy, parts.random);
     this.matchCache = new MatchCache(parts.limits.matchCacheEntriesMax, parts.limits.matchCacheWeightMax);
     this.retained = new RetainedMessages(

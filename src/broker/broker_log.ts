@@ -137,13 +137,15 @@ export class BrokerLog {
     this.log.info(text, { event: "lagging", clientId, outboundBytes });
   }
 
-  /** Our own bug. */
-  failed(connection: Connection, error: unknown): void {
+  /** Our own bug. `connection` is closed, if there is one. */
+  failed(connection: Connection | undefined, error: unknown): void {
     const text = error instanceof Error ? error.stack ?? String(error) : String(error);
-    const name = connection.clientId === "" ? connection.sink.remoteAddress : connection.clientId;
+    if (connection === undefined) return this.log.error(`Internal error. ${text}`, { event: "failed" });
+    const { clientId } = connection;
+    const name = clientId === "" ? connection.sink.remoteAddress : clientId;
     this.log.error(`Internal error while serving ${name}; its connection is closed. ${text}`, {
       event: "failed",
-      clientId: connection.clientId,
+      clientId,
     });
   }
 }

@@ -19,15 +19,16 @@ export class CommitGate {
     return this.#held.length;
   }
 
-  /** Every change told so far is safe, and nothing waits. */
-  get isOpen(): boolean {
-    return this.#held.length === 0 && this.store.ticket <= this.store.safe;
-  }
-
   /** Runs `action` when every change told so far is safe: at once, if it is and nothing waits before it. */
   whenSafe(action: () => void): void {
-    if (this.isOpen) action();
+    if (this.#held.length === 0 && this.store.ticket <= this.store.safe) action();
     else this.#held.push({ ticket: this.store.ticket, action });
+  }
+
+  /** Runs `action` when the batch `ticket` is safe, whatever others wait for. */
+  whenTicketSafe(ticket: number, action: () => void): void {
+    if (ticket <= this.store.safe) action();
+    else this.#held.push({ ticket, action });
   }
 
   /** As `whenSafe`, for a request that may have changed nothing: then nobody waits.
@@ -37,11 +38,16 @@ export class CommitGate {
     else this.whenSafe(action);
   }
 
-  /** The store got safer. */
-  release(): void {
+  /** The store got safer.
+   * @param failed told of what an action threw: the others go on. */
+  release(failed: (error: unknown) => void): void {
     for (let held = this.#held.peek(); held !== undefined && held.ticket <= this.store.safe; held = this.#held.peek()) {
       this.#held.shift();
-      held.action();
+      try {
+        held.action();
+      } catch (error) {
+        failed(error);
+      }
     }
   }
 }

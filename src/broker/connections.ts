@@ -39,12 +39,32 @@ export function endConnection(broker: Broker, connection: Connection, reasonCode
   broker.log.ended(connection, reasonCode, why);
   connection.sink.close();
   const session = connection.session;
+  // A Client that never got CONNACK has no Will Message to leave behind.
+  const sendsWill = connection.sendsWill && connection.isConnected;
   forget(broker, connection);
   if (session === undefined) return;
   connection.session = undefined;
   session.connection = undefined;
   broker.connectedCount--;
-  if (session.alive) leave(broker, session, connection.sendsWill);
+  if (session.alive) leave(broker, session, sendsWill);
+}
+
+/** The time for CONNECT is over: nothing came, or the authenticator or the store has not answered. */
+export function connectTimedOut(broker: Broker, connection: Connection): void {
+  switch (connection.state) {
+    case ConnectionState.AwaitingConnect:
+      return endConnection(broker, connection, ReasonCode.MaximumConnectTime, "no CONNECT in time");
+    case ConnectionState.Authenticating:
+      return refuseConnect(broker, connection, ReasonCode.NotAuthorized, "authentication took too long");
+    default:
+      connection.sink.send({
+        type: PacketType.Connack,
+        sessionPresent: false,
+        reasonCode: ReasonCode.ServerUnavailable,
+        properties: { reasonString: "the store is too slow" },
+      });
+      return endConnection(broker, connection, ReasonCode.ServerUnavailable, "the store has not answered in time");
+  }
 }
 
 /** Every connection has one timer: first for CONNECT, then for its Keep Alive. */

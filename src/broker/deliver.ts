@@ -15,14 +15,15 @@ export function enqueue(broker: Broker, session: ClientSession, outgoing: Outgoi
   const goesNow = isFirst && canSend(session) && session.window.open(outgoing);
   if (session.persists) {
     outgoing.position = ++session.lastPosition;
-    broker.store.putOutgoing(session.clientId, outgoing);
+    storeOutgoing(broker, session, outgoing);
   }
   if (goesNow) {
     sendPublish(broker, session, outgoing);
     return;
   }
-  session.pending.push(outgoing, (dropped) => {
-    broker.statistics.queueDropped++;
+  session.pending.push(outgoing, broker.turn.wallMs, (dropped) => {
+    if (dropped.expiresAtMs <= broker.turn.wallMs) broker.statistics.messagesExpired++;
+    else broker.statistics.queueDropped++;
     dropOutgoing(broker, session, dropped);
   });
 }
@@ -51,7 +52,7 @@ export function pump(broker: Broker, session: ClientSession): void {
     session.pending.shift();
     // The store learns the identifier, by which the message is repeated after a crash, too [MQTT-4.4.0-1], and in its
     // old place among the others.
-    if (session.persists) broker.store.putOutgoing(session.clientId, outgoing);
+    if (session.persists) storeOutgoing(broker, session, outgoing);
     sendPublish(broker, session, outgoing);
   }
   if (session.connection !== undefined) relieveIfCaughtUp(broker, session.connection);
@@ -60,8 +61,14 @@ export function pump(broker: Broker, session: ClientSession): void {
 /** A message is done for this session: the store forgets it. */
 export function dropOutgoing(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
   if (outgoing.position === 0) return;
-  broker.store.deleteOutgoing(session.clientId, outgoing);
+  // A session that was resumed without an expiry is no longer stored, and its messages went with it.
+  if (session.isStored) broker.store.deleteOutgoing(session.clientId, outgoing);
   outgoing.position = 0;
+}
+
+function storeOutgoing(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
+  broker.store.putOutgoing(session.clientId, outgoing);
+  outgoing.waitsForTicket = broker.store.ticket;
 }
 
 /** What is left of a Message Expiry Interval [MQTT-3.3.2-6]: seconds, rounded up so that it is not 0 while it lasts. */
@@ -87,10 +94,10 @@ function isStillWanted(broker: Broker, session: ClientSession, outgoing: Outgoin
 /** Sends an open message, at once or, at QoS 2, when all is safe that a crash must not undo: its identifier here, the
  * publisher's there, and that no other member of a Shared Subscription has it any more. */
 function sendPublish(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
-  if (outgoing.qos === 1 || broker.gate.isOpen) return sendNow(broker, session, outgoing);
+  if (outgoing.qos === 1) return sendNow(broker, session, outgoing);
   const connection = session.connection;
   let waited = false;
-  broker.gate.whenSafe(() => {
+  broker.gate.whenTicketSafe(outgoing.waitsForTicket, () => {
     // Meanwhile the connection may have ended; the next one repeats what is open.
     const isOpen = outgoing.state === OutgoingState.AwaitingPubrec;
     if (!isOpen || session.connection !== connection || !connection!.isConnected) return;

@@ -10,7 +10,7 @@ import { ReasonCode } from "../packet/reason_code.ts";
 import { relieveIfCaughtUp } from "./back_pressure.ts";
 import { Broker, type BrokerParts } from "./broker.ts";
 import { Connection, ConnectionState } from "./connection.ts";
-import { closeWith, endConnection, refuseConnect, setTimer } from "./connections.ts";
+import { closeWith, connectTimedOut, endConnection, refuseConnect, setTimer } from "./connections.ts";
 import { pump } from "./deliver.ts";
 import type { BrokerEvent } from "./event.ts";
 import { handlePuback, handlePubcomp, handlePubrec, handlePubrel } from "./handle_acknowledgements.ts";
@@ -68,9 +68,7 @@ export class Dispatcher {
     if (broker.connections.size > broker.limits.connectionsMax * 2) {
       endConnection(broker, connection, ReasonCode.ServerBusy, "far too many connections");
     } else {
-      setTimer(broker, connection, broker.limits.connectTimeoutMs, () => {
-        endConnection(broker, connection, ReasonCode.MaximumConnectTime, "no CONNECT in time");
-      });
+      setTimer(broker, connection, broker.limits.connectTimeoutMs, () => connectTimedOut(broker, connection));
     }
     this.#finish();
     return connection;
@@ -81,7 +79,11 @@ export class Dispatcher {
     if (connection.state === ConnectionState.Closed) return;
     this.#begin();
     connection.lastReceivedMs = this.#broker.turn.monotonicMs;
-    this.#handle(connection, packet);
+    try {
+      this.#handle(connection, packet);
+    } catch (error) {
+      this.#failed(connection, error);
+    }
     this.#finish();
   }
 
@@ -97,8 +99,7 @@ export class Dispatcher {
   /** We have a bug: the connection ends, the others go on. */
   failed(connection: Connection, error: unknown): void {
     this.#begin();
-    this.#broker.log.failed(connection, error);
-    closeWith(this.#broker, connection, ReasonCode.UnspecifiedError, "internal error");
+    this.#failed(connection, error);
     this.#finish();
   }
 
@@ -106,7 +107,11 @@ export class Dispatcher {
   ended(connection: Connection, cause: string): void {
     if (connection.state === ConnectionState.Closed) return;
     this.#begin();
-    endConnection(this.#broker, connection, ReasonCode.NormalDisconnection, cause);
+    try {
+      endConnection(this.#broker, connection, ReasonCode.NormalDisconnection, cause);
+    } catch (error) {
+      this.#failed(connection, error);
+    }
     this.#finish();
   }
 
@@ -117,7 +122,7 @@ export class Dispatcher {
       return;
     }
     this.#begin();
-    this.#handleEvent(event);
+    this.#inbox.push(event);
     this.#finish();
   }
 
@@ -132,7 +137,11 @@ export class Dispatcher {
     const broker = this.#broker;
     broker.isShuttingDown = true;
     for (const connection of [...broker.connections]) {
-      closeWith(broker, connection, ReasonCode.ServerShuttingDown, "the server is shutting down");
+      try {
+        closeWith(broker, connection, ReasonCode.ServerShuttingDown, "the server is shutting down");
+      } catch (error) {
+        this.#failed(connection, error);
+      }
     }
     this.#finish();
   }
@@ -148,8 +157,26 @@ export class Dispatcher {
   }
 
   #finish(): void {
-    for (let event = this.#inbox.shift(); event !== undefined; event = this.#inbox.shift()) this.#handleEvent(event);
+    for (let event = this.#inbox.shift(); event !== undefined; event = this.#inbox.shift()) {
+      try {
+        this.#handleEvent(event);
+      } catch (error) {
+        this.#failed("connection" in event ? event.connection : undefined, error);
+      }
+    }
     this.#isHandling = false;
+  }
+
+  /** We have a bug, or a part that was given to us has. Its connection ends, if there is one, and the others go on. */
+  #failed(connection: Connection | undefined, error: unknown): void {
+    this.#broker.log.failed(connection, error);
+    if (connection === undefined) return;
+    try {
+      closeWith(this.#broker, connection, ReasonCode.UnspecifiedError, "internal error");
+    } catch (next) {
+      // What its end brought about failed, too: a will, a hand-over. The connection itself is closed by now.
+      this.#broker.log.failed(connection, next);
+    }
   }
 
   #handle(connection: Connection, packet: ControlPacket): void {
@@ -224,7 +251,7 @@ export class Dispatcher {
       case "authentication-step":
         return handleAuthenticationStep(broker, event.connection, event.step);
       case "safe":
-        return broker.gate.release();
+        return broker.gate.release((error) => this.#failed(undefined, error));
       case "relief":
         if (event.connection.session !== undefined) pump(broker, event.connection.session);
         return relieveIfCaughtUp(broker, event.connection);

@@ -41,7 +41,7 @@ export function handlePubrec(broker: Broker, connection: Connection, packet: Pub
   }
   // PUBREL follows when the store knows of it: after a crash the PUBLISH must not come again [MQTT-4.3.3-6].
   const changes = broker.store.changes;
-  if (outgoing.position !== 0) broker.store.putOutgoing(session.clientId, outgoing);
+  if (session.isStored) broker.store.putOutgoing(session.clientId, outgoing);
   broker.gate.afterChanges(changes, () => {
     if (session.connection !== connection || !connection.isConnected) return; // repeated when the session resumes
     connection.sink.acknowledge(PacketType.Pubrel, packetIdentifier, ReasonCode.Success);
@@ -66,7 +66,10 @@ export function handlePubrel(broker: Broker, connection: Connection, packet: Pub
   if (isKnown && session.persists) broker.store.deleteIncomingQoS2(session.clientId, packetIdentifier);
   const reasonCode = isKnown ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound;
   broker.gate.afterChanges(changes, () => {
-    if (connection.openIncomingQoS2?.delete(packetIdentifier)) connection.openIncoming--;
+    // A PUBREL that is repeated after a resumption frees a place, too, though its PUBLISH took none on this connection:
+    // the Client may count so (§4.9 raises its send quota at every PUBCOMP), and must not be sent away for it.
+    connection.openIncomingQoS2?.delete(packetIdentifier);
+    if (isKnown && connection.openIncoming > 0) connection.openIncoming--;
     if (connection.isConnected) connection.sink.acknowledge(PacketType.Pubcomp, packetIdentifier, reasonCode);
   });
 }

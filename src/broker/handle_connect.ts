@@ -69,7 +69,8 @@ export function finishConnect(broker: Broker, connection: Connection, verdict: A
   if (isNew && sessionExpiryInterval > 0 && offlineCount(broker) >= broker.limits.sessionsOfflineMax) {
     return refuse(ReasonCode.QuotaExceeded, "too many sessions wait for their clients");
   }
-  if (sessionExpiryInterval > 0 && !broker.store.writable) {
+  const needsStore = sessionExpiryInterval > 0 || former?.isStored === true;
+  if (needsStore && !broker.store.writable) {
     return refuse(ReasonCode.QuotaExceeded, "the store cannot be written to");
   }
   const changes = broker.store.changes;
@@ -167,7 +168,7 @@ function beginSession(
     session = undefined;
   }
   if (session === undefined) {
-    session = new ClientSession(identity.clientId, identity.userName, broker.limits);
+    session = new ClientSession(identity.clientId, identity.userName, broker.limits, broker.queueBudget);
     broker.sessions.set(identity.clientId, session);
   } else {
     attend(broker, session);

@@ -79,8 +79,12 @@ function handleQoS2(
   // repeat would find the one without the other, and the message would be lost, or come twice. For the same reason
   // nobody is sent a QoS 2 message before that batch is safe (route_publish, deliver).
   const changes = broker.store.changes;
-  if (session.persists) broker.store.putIncomingQoS2(session.clientId, packetIdentifier);
-  const reasonCode = reasonOf(connection, publishOnce(broker, connection, message, route));
+  let waitsForTicket = 0;
+  if (session.persists) {
+    broker.store.putIncomingQoS2(session.clientId, packetIdentifier);
+    waitsForTicket = broker.store.ticket;
+  }
+  const reasonCode = reasonOf(connection, publishOnce(broker, connection, message, route, waitsForTicket));
   broker.gate.afterChanges(changes, () => sendPubrec(connection, packetIdentifier, reasonCode));
 }
 
@@ -108,12 +112,19 @@ function take(broker: Broker, connection: Connection, message: ApplicationMessag
     // 3.x has no word for it: the message is dropped and acknowledged, or it would come again forever.
     return connection.protocolVersion === 5 ? refusal : ReasonCode.Success;
   }
-  return reasonOf(connection, publishOnce(broker, connection, message, route));
+  return reasonOf(connection, publishOnce(broker, connection, message, route, 0));
 }
 
-function publishOnce(broker: Broker, connection: Connection, message: ApplicationMessage, route: Route): number {
+/** @param waitsForTicket as of `routePublish`. @returns how many sessions it was for. */
+function publishOnce(
+  broker: Broker,
+  connection: Connection,
+  message: ApplicationMessage,
+  route: Route,
+  waitsForTicket: number,
+): number {
   noteRetainedFull(broker, message);
-  return publish(broker, message, route, connection, connection.session);
+  return publish(broker, message, route, connection, connection.session, waitsForTicket);
 }
 
 function reasonOf(connection: Connection, receivers: number): ReasonCode {
@@ -128,7 +139,7 @@ function refusalOf(broker: Broker, connection: Connection, message: ApplicationM
   if (broker.settings.checkPayloadFormat && !hasDeclaredFormat(message)) return ReasonCode.PayloadFormatInvalid;
   // A 5.0 Client can be told that there is no room: it knows then that nothing was kept.
   if (qos > 0 && connection.protocolVersion === 5 && !canRetain(broker, message)) return ReasonCode.QuotaExceeded;
-  if (qos > 0 && !broker.store.writable && needsStore(message, route)) return ReasonCode.QuotaExceeded;
+  if (qos > 0 && !broker.store.writable && needsStore(connection, message, route)) return ReasonCode.QuotaExceeded;
   return ReasonCode.Success;
 }
 
@@ -172,9 +183,10 @@ function noteRetainedFull(broker: Broker, message: ApplicationMessage): void {
   broker.log.retainedFull(message.topicName);
 }
 
-function needsStore(message: ApplicationMessage, route: Route): boolean {
-  if (message.retain || route.groups.length > 0) return true;
-  return route.entries.some((entry) => entry.qos > 0 && entry.session.persists);
+function needsStore(connection: Connection, message: ApplicationMessage, route: Route): boolean {
+  if (message.retain || (message.qos === 2 && connection.session!.persists)) return true;
+  return route.entries.some((entry) => entry.qos > 0 && entry.session.persists) ||
+    route.groups.some((group) => group.hasPersistingMember);
 }
 
 /** §3.3.2.3.2: the payload is UTF-8 if the Payload Format Indicator says so. */

@@ -75,6 +75,8 @@ function subscribe(
   if (!broker.authorizer.maySubscribe(connection.identity!, topicFilter, request.qos)) return ReasonCode.NotAuthorized;
   const isNew = !session.subscriptions.has(request.topicFilter);
   if (isNew && session.subscriptions.size >= limits.subscriptionsPerSessionMax) return ReasonCode.QuotaExceeded;
+  const chars = session.subscriptionChars + request.topicFilter.length;
+  if (isNew && chars > limits.subscriptionCharsPerSessionMax) return ReasonCode.QuotaExceeded;
   if (session.persists && !broker.store.writable) return ReasonCode.QuotaExceeded;
 
   const qos = request.qos < settings.maximumQoS ? request.qos : settings.maximumQoS;

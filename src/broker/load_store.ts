@@ -30,15 +30,15 @@ export async function loadStore(broker: Broker): Promise<LoadReport> {
   };
   await broker.store.load({
     session(record) {
-      const session = new ClientSession(record.clientId, record.userName, broker.limits);
+      const session = new ClientSession(record.clientId, record.userName, broker.limits, broker.queueBudget);
       session.isStored = true;
       session.sessionExpiryInterval = record.sessionExpiryInterval;
       session.will = record.will;
       session.willDueAtMs = record.willDueAtMs;
       session.expiresAtMs = record.expiresAtMs;
       broker.sessions.set(record.clientId, session);
-      const wasAway = record.expiresAtMs !== Infinity || record.willDueAtMs !== Infinity;
-      if (!wasAway) wasConnected.push(session);
+      session.remoteHost = record.remoteHost;
+      if (record.isConnected) wasConnected.push(session);
     },
     subscription(clientId, record) {
       const shared = parseSharedFilter(record.fullFilter);
@@ -81,6 +81,7 @@ export async function loadStore(broker: Broker): Promise<LoadReport> {
       broker.retained.set(message, expiryOf(message), wallMs, monotonicMs);
     },
   });
+  broker.turn.begin(); // loading takes time, and a turn does not outlast it
   for (const session of [...broker.sessions.values()]) {
     scheduleExpiry(broker, session);
     rescheduleWill(broker, session);

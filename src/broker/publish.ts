@@ -25,9 +25,10 @@ export function publish(
   route: Route,
   publisher: Connection | undefined,
   origin: ClientSession | undefined,
+  waitsForTicket = 0,
 ): number {
   if (message.retain) retain(broker, message);
-  return routePublish(broker, message, route, publisher, origin);
+  return routePublish(broker, message, route, publisher, origin, waitsForTicket);
 }
 
 /** A will. The Server's own rules about topics do not hold it up; limits do. */

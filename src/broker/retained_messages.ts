@@ -32,10 +32,6 @@ export class RetainedMessages {
     return this.#tree.size;
   }
 
-  get nodeCount(): number {
-    return this.#tree.nodeCount;
-  }
-
   /** Topics, properties and payloads. */
   get bytes(): number {
     return this.#bytes;

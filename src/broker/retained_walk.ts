@@ -6,6 +6,7 @@
  * that is behind leaves the round until it has caught up: a thousand that never read cost nothing. @module */
 
 import { RingQueue } from "../base/ring_queue.ts";
+import { newestSerial } from "../packet/application_message.ts";
 import { OutgoingMessage } from "../session/outgoing_message.ts";
 import type { TopicWalk } from "../topic/topic_tree.ts";
 import { isBehind } from "./back_pressure.ts";
@@ -24,6 +25,8 @@ const TURN_SLICES = 8;
 export interface RetainedWalk {
   readonly subscription: ClientSubscription;
   readonly names: TopicWalk<RetainedMessage>;
+  /** Newer messages were routed to the subscription as they came, and must not come again. */
+  readonly newestSerial: number;
 }
 
 export class RetainedWalks {
@@ -44,8 +47,10 @@ export class RetainedWalks {
   begin(connection: Connection, subscriptions: readonly ClientSubscription[]): void {
     if (subscriptions.length === 0) return;
     const walks = connection.retainedWalks ??= new RingQueue();
+    const newest = newestSerial();
     for (const subscription of subscriptions) {
-      walks.push({ subscription, names: this.broker.retained.match(subscription.topicFilter) });
+      const names = this.broker.retained.match(subscription.topicFilter);
+      walks.push({ subscription, names, newestSerial: newest });
     }
     this.#size += subscriptions.length;
     if (connection.isWalking || (this.#round.length === 0 && !this.#slice(connection))) return;
@@ -100,16 +105,17 @@ export class RetainedWalks {
       const { subscription, names } = walk;
       // Removed or replaced meanwhile? A replacement walks by itself.
       const isWanted = session.subscriptions.get(subscription.fullFilter) === subscription;
-      if (isWanted && names.advance(1, (_, retained) => this.#send(connection, subscription, retained))) continue;
+      if (isWanted && names.advance(1, (_, retained) => this.#send(connection, walk, retained))) continue;
       walks.shift();
       this.#size--;
     }
     return true;
   }
 
-  #send(connection: Connection, subscription: ClientSubscription, retained: RetainedMessage): void {
+  #send(connection: Connection, { subscription, newestSerial }: RetainedWalk, retained: RetainedMessage): void {
     const { broker } = this;
     const { message, expiresAtMs } = retained;
+    if (message.serial > newestSerial) return;
     if (expiresAtMs <= broker.turn.wallMs) return;
     if (!broker.authorizer.mayReceive(connection.identity!, message.topicName)) return;
     const qos = Math.min(message.qos, subscription.qos) as 0 | 1 | 2;

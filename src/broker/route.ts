@@ -101,7 +101,12 @@ export function findRoute(
   });
   // The entries are reachable by the route alone: a session that ended must not be kept by its last route, nor it by it.
   for (const entry of route.entries) entry.session.routeEntry = undefined;
-  cache.set(topicName, route, subscriptions.version, route.entries.length + route.groups.length + 1);
+  cache.set(
+    topicName,
+    route,
+    subscriptions.version,
+    route.entries.length + route.groups.length + 1 + (topicName.length >>> 3),
+  );
   return route;
 }
 

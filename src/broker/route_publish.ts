@@ -7,12 +7,13 @@ import { holdPublisher, isBehind } from "./back_pressure.ts";
 import type { Broker } from "./broker.ts";
 import type { ClientSession } from "./client_session.ts";
 import type { Connection } from "./connection.ts";
-import { enqueue } from "./deliver.ts";
-import type { Route, RouteEntry } from "./route.ts";
+import { enqueue, remainingExpiry } from "./deliver.ts";
+import type { ClientSubscription, Route, RouteEntry } from "./route.ts";
 
 /** Delivers or queues `message` by `route`.
  * @param publisher undefined for Will Messages and the Server's own: nobody is there to wait.
  * @param origin whose subscriptions with No Local are left out; undefined = nobody's.
+ * @param waitsForTicket of a QoS 2 message: the store's ticket before which nobody may be sent it. 0 = none.
  * @returns how many sessions it was for: 0 becomes No matching subscribers. */
 export function routePublish(
   broker: Broker,
@@ -20,8 +21,10 @@ export function routePublish(
   route: Route,
   publisher: Connection | undefined,
   origin: ClientSession | undefined,
+  waitsForTicket = 0,
 ): number {
   let receivers = 0;
+  const later = waitsForTicket > broker.store.safe ? [] as LaterDelivery[] : undefined;
   const entries = route.entries;
   for (let i = 0; i < entries.length; i++) {
     let entry: RouteEntry | undefined = entries[i];
@@ -40,6 +43,9 @@ export function routePublish(
       entry.retainAsPublished && message.retain,
       entry.subscriptionIdentifiers,
       undefined,
+      waitsForTicket,
+      later,
+      entry.subscriptions,
     );
   }
   const groups = route.groups;
@@ -56,9 +62,38 @@ export function routePublish(
       member.retainAsPublished && message.retain,
       member.subscriptionIdentifiers,
       member,
+      waitsForTicket,
+      later,
+      [member],
     );
   }
+  if (later !== undefined && later.length > 0) deliverLater(broker, message.owned(), later, waitsForTicket);
   return receivers;
+}
+
+/** A QoS 2 message that somebody gets at QoS 0: sent now, it could come a second time, since after a crash its publisher
+ * repeats it. */
+interface LaterDelivery {
+  readonly session: ClientSession;
+  readonly retain: boolean;
+  readonly subscriptionIdentifiers: readonly number[] | undefined;
+  /** Wanted as long as the session has one of these. */
+  readonly subscriptions: readonly ClientSubscription[];
+}
+
+function deliverLater(broker: Broker, message: ApplicationMessage, later: LaterDelivery[], ticket: number): void {
+  broker.gate.whenTicketSafe(ticket, () => {
+    const expiresAtMs = expiryOf(message);
+    if (expiresAtMs <= broker.turn.wallMs) return;
+    const expirySeconds = remainingExpiry(expiresAtMs, broker.turn.wallMs);
+    for (const { session, retain, subscriptionIdentifiers, subscriptions } of later) {
+      const isWanted = session.isConnected &&
+        subscriptions.some((subscription) => session.subscriptions.get(subscription.fullFilter) === subscription);
+      if (isWanted) {
+        session.connection!.sink.deliver(message, 0, retain, false, 0, subscriptionIdentifiers, expirySeconds);
+      }
+    }
+  });
 }
 
 /** Milliseconds of the wall clock at which the Message Expiry Interval has passed; Infinity = never. */
@@ -76,30 +111,26 @@ function deliverTo(
   retain: boolean,
   subscriptionIdentifiers: readonly number[] | undefined,
   sharedBy: OutgoingMessage["sharedBy"],
+  waitsForTicket: number,
+  later: LaterDelivery[] | undefined,
+  subscriptions: readonly ClientSubscription[],
 ): void {
   const connection = session.connection;
   if (qos === 0) {
     if (connection === undefined || !connection.isConnected) return;
     const sink = connection.sink;
-    if (message.qos === 2 && !broker.gate.isOpen) {
-      // Sent now, it could come a second time: after a crash its publisher repeats it.
-      const owned = message.owned();
-      broker.gate.whenSafe(() => {
-        if (!connection.isConnected) return;
-        sink.deliver(owned, 0, retain, false, 0, subscriptionIdentifiers, owned.messageExpiryInterval);
-      });
+    if (later !== undefined) {
+      later.push({ session, retain, subscriptionIdentifiers, subscriptions });
       return;
     }
     sink.deliver(message, 0, retain, false, 0, subscriptionIdentifiers, message.messageExpiryInterval);
     if (publisher !== undefined && sink.congested) holdPublisher(broker, publisher, connection);
     return;
   }
-  const expiresAtMs = expiryOf(message);
-  enqueue(
-    broker,
-    session,
-    new OutgoingMessage(message.owned(), qos, retain, subscriptionIdentifiers, expiresAtMs, sharedBy),
-  );
+  const owned = message.owned();
+  const outgoing = new OutgoingMessage(owned, qos, retain, subscriptionIdentifiers, expiryOf(message), sharedBy);
+  outgoing.waitsForTicket = waitsForTicket;
+  enqueue(broker, session, outgoing);
   if (publisher !== undefined && connection !== undefined && connection.isConnected && isBehind(connection)) {
     holdPublisher(broker, publisher, connection);
   }

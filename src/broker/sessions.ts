@@ -71,6 +71,7 @@ export function endSession(broker: Broker, session: ClientSession): void {
     removeSubscription(broker, subscription as ClientSubscription);
   }
   handOverShared(broker, session, true);
+  session.pending.clear();
   unstoreSession(broker, session);
   publishWill(broker, session);
 }
@@ -82,6 +83,8 @@ export function storeSession(broker: Broker, session: ClientSession): void {
   broker.store.putSession({
     clientId: session.clientId,
     userName: session.userName,
+    remoteHost: session.remoteHost,
+    isConnected: session.connection !== undefined,
     sessionExpiryInterval: session.sessionExpiryInterval,
     expiresAtMs: session.expiresAtMs,
     will: session.will,

@@ -30,6 +30,11 @@ export class SharedGroup {
     return this.#members.length;
   }
 
+  /** Somebody's store would have to keep a QoS 1 or 2 message. */
+  get hasPersistingMember(): boolean {
+    return this.#members.some((member) => member.qos > 0 && member.session.persists);
+  }
+
   add(member: ClientSubscription): void {
     this.#members.push(member);
   }
@@ -73,6 +78,13 @@ export class SharedGroup {
   }
 }
 
+/** It can be sent a message now. */
+export function isReady(member: ClientSubscription): boolean {
+  const session = member.session;
+  return session.isConnected && session.pending.length === 0 && session.window.sendQuota > 0 &&
+    !session.connection!.sink.congested;
+}
+
 function fitnessOf(
   member: ClientSubscription,
   qos: number,
@@ -82,8 +94,7 @@ function fitnessOf(
   const session = member.session;
   if (session === except || Math.min(qos, member.qos) < qosMin) return Fitness.None;
   if (!session.isConnected) return session.persists && Math.min(qos, member.qos) > 0 ? Fitness.Away : Fitness.None;
-  const isReady = session.pending.length === 0 && session.window.sendQuota > 0 && !session.connection!.sink.congested;
-  return isReady ? Fitness.Ready : Fitness.Full;
+  return isReady(member) ? Fitness.Ready : Fitness.Full;
 }
 
 /** FNV-1a over UTF-16 units: only has to spread publishers evenly. */

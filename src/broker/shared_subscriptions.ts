@@ -6,7 +6,7 @@ import type { Broker } from "./broker.ts";
 import type { ClientSession } from "./client_session.ts";
 import { dropOutgoing, enqueue } from "./deliver.ts";
 import type { ClientSubscription } from "./route.ts";
-import { SharedGroup, type SharedSubscriptionStrategy } from "./shared_group.ts";
+import { isReady, SharedGroup, type SharedSubscriptionStrategy } from "./shared_group.ts";
 
 export type { SharedSubscriptionStrategy };
 
@@ -51,34 +51,55 @@ export class SharedSubscriptions {
  * delivery has begun stays, also when the session ends [MQTT-4.8.2-4], [MQTT-4.8.2-5].
  * @param isEnding the session ends: members that are away are good enough then. */
 export function handOverShared(broker: Broker, session: ClientSession, isEnding: boolean): void {
+  const heirs: Heirs = new Map();
   for (const outgoing of [...session.window.values()]) {
     if (outgoing.sharedBy === undefined || outgoing.state !== OutgoingState.AwaitingPuback) continue;
-    if (!passOn(broker, session, outgoing, isEnding)) continue;
+    if (!passOn(broker, session, outgoing, isEnding, heirs)) continue;
     session.window.remove(outgoing);
     dropOutgoing(broker, session, outgoing);
   }
   session.pending.filter((outgoing) => {
-    if (outgoing.sharedBy === undefined || !passOn(broker, session, outgoing, isEnding)) return true;
+    if (outgoing.sharedBy === undefined || !passOn(broker, session, outgoing, isEnding, heirs)) return true;
     dropOutgoing(broker, session, outgoing);
     return false;
   });
 }
 
-function passOn(broker: Broker, from: ClientSession, outgoing: OutgoingMessage, isEnding: boolean): boolean {
+/** Who got the last message of each group, undefined = nobody can. As long as it is not a member that is ready, the
+ * choice stays: looking at all members for each message would take their product. */
+type Heirs = Map<SharedGroup, ClientSubscription | undefined>;
+
+function passOn(
+  broker: Broker,
+  from: ClientSession,
+  outgoing: OutgoingMessage,
+  isEnding: boolean,
+  heirs: Heirs,
+): boolean {
   // To the other member this would be a new delivery, which an expired message must not begin [MQTT-3.3.2-5].
   if (outgoing.expiresAtMs <= broker.turn.wallMs) return false;
   const group = broker.shared.get(outgoing.sharedBy!.fullFilter);
-  // At QoS 0 it would lose the guarantee that this message was taken with.
-  const member = group?.choose(outgoing.message.qos, "", from, 1);
-  if (member === undefined || (!isEnding && !member.session.isConnected)) return false;
+  if (group === undefined) return false;
+  let member = heirs.get(group);
+  if (!heirs.has(group) || (member !== undefined && isReady(member))) {
+    // At QoS 0 it would lose the guarantee that this message was taken with.
+    member = group.choose(outgoing.message.qos, "", from, 1);
+    heirs.set(group, member);
+  }
+  if (member === undefined) return false;
+  // A member that is full would drop what is safe here, unless this session ends and there is no other place.
+  const { session } = member;
+  if (!isEnding && !(session.isConnected && session.pending.hasRoomFor(outgoing.bytes))) return false;
   const qos = Math.min(outgoing.message.qos, member.qos);
   const { message, expiresAtMs } = outgoing;
   const retain = member.retainAsPublished && message.retain;
   const identifiers = member.subscriptionIdentifiers;
-  enqueue(
-    broker,
-    member.session,
-    new OutgoingMessage(message, qos as 1 | 2, retain, identifiers, expiresAtMs, member),
-  );
+  const passedOn = new OutgoingMessage(message, qos as 1 | 2, retain, identifiers, expiresAtMs, member);
+  // At QoS 2 only when it is safe that this session has it no more.
+  if (outgoing.position !== 0) {
+    dropOutgoing(broker, from, outgoing);
+    passedOn.waitsForTicket = broker.store.ticket;
+  }
+  enqueue(broker, session, passedOn);
   return true;
 }

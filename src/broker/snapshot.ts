@@ -25,12 +25,7 @@ export interface BrokerSnapshot {
 }
 
 export function takeSnapshot(broker: Broker): BrokerSnapshot {
-  let queuedMessages = 0;
-  let queuedBytes = 0;
-  for (const session of broker.sessions.values()) {
-    queuedMessages += session.pending.length + session.window.size;
-    queuedBytes += session.pending.bytes;
-  }
+  const queued = queuedMessages(broker);
   let outboundBytes = 0;
   for (const connection of broker.connections) outboundBytes += connection.sink.outboundBytes;
   return {
@@ -43,11 +38,22 @@ export function takeSnapshot(broker: Broker): BrokerSnapshot {
     retainedMessages: broker.retained.size,
     retainedBytes: broker.retained.bytes,
     retainedWalks: broker.retainedWalks.size,
-    queuedMessages,
-    queuedBytes,
+    queuedMessages: queued.count,
+    queuedBytes: queued.bytes,
     outboundBytes,
     timers: broker.wheel.size,
     heldActions: broker.gate.length,
     isShuttingDown: broker.isShuttingDown,
   };
+}
+
+/** Queued and unfinished, over all sessions: a walk over sessions, not over messages. */
+export function queuedMessages(broker: Broker): { count: number; bytes: number } {
+  let count = 0;
+  let bytes = 0;
+  for (const { pending, window } of broker.sessions.values()) {
+    count += pending.length + window.size;
+    bytes += pending.bytes + window.bytes;
+  }
+  return { count, bytes };
 }

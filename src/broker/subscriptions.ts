@@ -10,6 +10,7 @@ export function addSubscription(broker: Broker, subscription: ClientSubscription
   const former = session.subscriptions.get(subscription.fullFilter) as ClientSubscription | undefined;
   if (former !== undefined) takeOut(broker, former);
   session.subscriptions.set(subscription.fullFilter, subscription);
+  session.subscriptionChars += subscription.fullFilter.length;
   broker.subscriptionCount++;
   if (subscription.shareName === undefined) {
     broker.subscriptions.insert(subscription.topicFilter, subscription);
@@ -28,6 +29,7 @@ export function removeSubscription(broker: Broker, subscription: ClientSubscript
 
 function takeOut(broker: Broker, subscription: ClientSubscription): void {
   broker.subscriptionCount--;
+  subscription.session.subscriptionChars -= subscription.fullFilter.length;
   if (subscription.shareName === undefined) {
     broker.subscriptions.remove(subscription.topicFilter, subscription);
   } else {

@@ -4,6 +4,7 @@
 import { ApplicationMessage } from "../packet/application_message.ts";
 import type { Broker } from "./broker.ts";
 import { routeOf } from "./publish.ts";
+import { queuedMessages } from "./snapshot.ts";
 import { routePublish } from "./route_publish.ts";
 
 const encoder = new TextEncoder();
@@ -108,15 +109,4 @@ export class SysTopics {
 function droppedMessages(broker: Broker): number {
   const { queueDropped, messagesExpired } = broker.statistics;
   return broker.traffic.publishesDropped + queueDropped + messagesExpired;
-}
-
-/** Queued and unfinished, over all sessions: a walk over sessions, not over messages. */
-function queuedMessages(broker: Broker): { count: number; bytes: number } {
-  let count = 0;
-  let bytes = 0;
-  for (const session of broker.sessions.values()) {
-    count += session.pending.length + session.window.size;
-    bytes += session.pending.bytes;
-  }
-  return { count, bytes };
 }

@@ -12,13 +12,17 @@ export interface Scheduler {
 export class Turn {
   /** Milliseconds that never jump, as of the beginning of the turn. */
   monotonicMs: number;
-  /** Milliseconds since 1970-01-01 UTC, as of the beginning of the turn. */
+  /** Milliseconds since 1970-01-01 UTC, as of the beginning of the turn. The machine's clock is asked for it once, at the
+   * start; from then on it goes on with the other one. So a clock that is set, or jumps, ends no session and lets no
+   * message expire while the broker runs. */
   wallMs: number;
+  readonly #wallOriginMs: number;
   #isRunning = false;
 
   constructor(readonly clock: Clock, readonly scheduler: Scheduler, readonly onEnd: () => void) {
     this.monotonicMs = clock.monotonicMs();
     this.wallMs = clock.wallMs();
+    this.#wallOriginMs = this.wallMs - this.monotonicMs;
   }
 
   /** Called with each event; only the first of a turn does anything. */
@@ -26,7 +30,7 @@ export class Turn {
     if (this.#isRunning) return;
     this.#isRunning = true;
     this.monotonicMs = this.clock.monotonicMs();
-    this.wallMs = this.clock.wallMs();
+    this.wallMs = this.#wallOriginMs + this.monotonicMs;
     this.scheduler.endOfTurn(this.#end);
   }
 

@@ -51,5 +51,6 @@ export function publishWill(broker: Broker, session: ClientSession): void {
     return;
   }
   will.message.receivedAtMs = broker.turn.wallMs;
+  will.message.renew(); // it enters the broker now, not when CONNECT brought it
   publishFromServer(broker, will.message, session);
 }

@@ -56,6 +56,14 @@ export const LIMIT_RULES = {
   topicBytesMax: rule(UINT16_MAX, 1, UINT16_MAX, "bytes", "a Topic Name or Topic Filter in UTF-8"),
   /** A gateway that subscribes for a building has hundreds; each costs about 200 bytes for as long as its session. */
   subscriptionsPerSessionMax: rule(10_000, 1, COUNT_MAX, "subscriptions", "subscriptions of one session"),
+  /** The same by weight: 100 characters for each of the 10,000. */
+  subscriptionCharsPerSessionMax: rule(
+    1_000_000,
+    1,
+    COUNT_MAX,
+    "characters",
+    "Topic Filters of one session, all together",
+  ),
   /** One SUBSCRIBE is handled in one turn; 1,000 filters take about a millisecond. */
   filtersPerSubscribeMax: rule(1000, 1, COUNT_MAX, "filters", "Topic Filters in one SUBSCRIBE or UNSUBSCRIBE"),
   /** Nobody sends more than a handful; each is two strings that every receiver gets. */
@@ -80,6 +88,8 @@ export const LIMIT_RULES = {
   queuedMessagesMax: rule(100_000, 0, COUNT_MAX, "messages", "messages that wait for one session"),
   /** The same queue by weight: 640 bytes each when the queue is full. */
   queuedBytesMax: rule(64 * MiB, 0, BYTES_MAX, "bytes", "messages that wait for one session"),
+  /** Many sessions whose clients are away must not take the machine: a million messages of a kilobyte. */
+  queuedBytesTotalMax: rule(GiB, 0, BYTES_MAX, "bytes", "messages that wait for all sessions together"),
   /** Two of the largest packets, or what a 100 Mbit/s link drains in under three seconds. */
   outboundBytesMax: rule(
     32 * MiB,

@@ -15,6 +15,11 @@ export const NEVER_EXPIRES = -1;
 
 let nextSerial = 1;
 
+/** The serial of the newest message: all that have a larger one come after this call. */
+export function newestSerial(): number {
+  return nextSerial - 1;
+}
+
 /** Fields are written only by those who make a message (the decoder, `ApplicationMessage.create`); all else reads.
  *
  * Owner: a borrowed message belongs to the decoder and is valid until the turn that handles it ends. Who keeps one

@@ -16,6 +16,11 @@ import type { QoS } from "../packet/control_packet.ts";
 export interface SessionRecord {
   readonly clientId: string;
   readonly userName: string | undefined;
+  /** Where its Client is or was last: rules may go by it when the Will Message is sent. */
+  readonly remoteHost: string;
+  /** false: `expiresAtMs` and `willDueAtMs` are its deadlines. true, after a restart: its Client has lost its connection
+   * with the broker that was. */
+  readonly isConnected: boolean;
   /** Seconds. */
   readonly sessionExpiryInterval: number;
   /** Milliseconds of the wall clock; Infinity = connected, or never. */

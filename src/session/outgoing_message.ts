@@ -24,6 +24,8 @@ export class OutgoingMessage {
   takesQuota = false;
   /** The place in the session's order, unique within the session and growing: the store's key. 0 = not stored. */
   position = 0;
+  /** The store's ticket before which a QoS 2 PUBLISH must not leave. 0 = none. */
+  waitsForTicket = 0;
 
   constructor(
     /** Owned: it outlives the turn. */

@@ -137,6 +137,7 @@ export class OutgoingWindow {
 
   #finish(outgoing: OutgoingMessage): void {
     this.#open.delete(outgoing.packetIdentifier);
+    outgoing.state = OutgoingState.Queued; // a PUBLISH that still waits for the store must not leave any more
     this.#bytes -= outgoing.bytes;
     this.#identifiers.release(outgoing.packetIdentifier);
     // One that took none gives none: a PUBREL sent beyond a quota that was used up, an answer to an earlier connection's

@@ -1,6 +1,7 @@
 /** The QoS 1 and 2 messages that wait for a Client: it is away, or its Receive Maximum is reached. Bounded by count and
  * by bytes. Spec §4.1, §4.9. Room: pure. @module */
 
+import { ByteBudget } from "../base/byte_budget.ts";
 import { RingQueue } from "../base/ring_queue.ts";
 import type { OutgoingMessage } from "./outgoing_message.ts";
 
@@ -10,11 +11,15 @@ export type QueuePolicy = "drop-newest" | "drop-oldest";
 export class PendingQueue {
   readonly #queue = new RingQueue<OutgoingMessage>();
   #bytes = 0;
+  /** No message in the queue expires before this; Infinity = none expires. A lower bound. */
+  #earliestExpiryMs = Infinity;
 
+  /** @param total what the queues of all sessions may hold together. Default: no bound. */
   constructor(
     readonly messagesMax: number,
     readonly bytesMax: number,
     readonly policy: QueuePolicy,
+    readonly total: ByteBudget = new ByteBudget(Infinity),
   ) {}
 
   get length(): number {
@@ -33,28 +38,37 @@ export class PendingQueue {
     return this.#queue.length * 2 >= this.messagesMax || this.#bytes * 2 >= this.bytesMax;
   }
 
-  /** Appends, or drops by the policy.
+  hasRoomFor(bytes: number): boolean {
+    return this.#queue.length < this.messagesMax && this.#bytes + bytes <= this.bytesMax &&
+      this.total.hasRoomFor(bytes);
+  }
+
+  /** Appends; when full, drops what has expired, and then by the policy.
+   * @param wallMs the present, for what expires.
    * @param dropped told of each message that did not stay, be it the new one or old ones. */
-  push(outgoing: OutgoingMessage, dropped: (outgoing: OutgoingMessage) => void): void {
+  push(outgoing: OutgoingMessage, wallMs: number, dropped: (outgoing: OutgoingMessage) => void): void {
     const bytes = outgoing.bytes;
-    if (this.#isFullFor(bytes)) {
-      if (this.policy === "drop-newest" || bytes > this.bytesMax) return dropped(outgoing);
-      while (this.#queue.length > 0 && this.#isFullFor(bytes)) dropped(this.shift()!);
-      if (this.#isFullFor(bytes)) return dropped(outgoing);
+    if (!this.hasRoomFor(bytes)) {
+      if (this.#earliestExpiryMs <= wallMs) this.#dropExpired(wallMs, dropped);
+      if (this.policy === "drop-oldest" && bytes <= this.bytesMax) {
+        while (this.#queue.length > 0 && !this.hasRoomFor(bytes)) dropped(this.shift()!);
+      }
+      if (!this.hasRoomFor(bytes)) return dropped(outgoing);
     }
-    this.#queue.push(outgoing);
-    this.#bytes += bytes;
+    this.restore(outgoing);
   }
 
   /** Appends what was in the queue before a restart, whatever the limits say now. */
   restore(outgoing: OutgoingMessage): void {
     this.#queue.push(outgoing);
     this.#bytes += outgoing.bytes;
+    this.total.take(outgoing.bytes);
+    if (outgoing.expiresAtMs < this.#earliestExpiryMs) this.#earliestExpiryMs = outgoing.expiresAtMs;
   }
 
   shift(): OutgoingMessage | undefined {
     const outgoing = this.#queue.shift();
-    if (outgoing !== undefined) this.#bytes -= outgoing.bytes;
+    if (outgoing !== undefined) this.#left(outgoing);
     return outgoing;
   }
 
@@ -67,15 +81,35 @@ export class PendingQueue {
     for (let remaining = this.#queue.length; remaining > 0; remaining--) {
       const outgoing = this.#queue.shift()!;
       if (keep(outgoing)) this.#queue.push(outgoing);
-      else this.#bytes -= outgoing.bytes;
+      else this.#left(outgoing);
     }
+  }
+
+  /** The session has ended. */
+  clear(): void {
+    this.#queue.clear();
+    this.total.giveBack(this.#bytes);
+    this.#bytes = 0;
   }
 
   [Symbol.iterator](): Iterator<OutgoingMessage> {
     return this.#queue[Symbol.iterator]();
   }
 
-  #isFullFor(bytes: number): boolean {
-    return this.#queue.length >= this.messagesMax || this.#bytes + bytes > this.bytesMax;
+  #left(outgoing: OutgoingMessage): void {
+    this.#bytes -= outgoing.bytes;
+    this.total.giveBack(outgoing.bytes);
+  }
+
+  #dropExpired(wallMs: number, dropped: (outgoing: OutgoingMessage) => void): void {
+    this.#earliestExpiryMs = Infinity;
+    this.filter((outgoing) => {
+      if (outgoing.expiresAtMs <= wallMs) {
+        dropped(outgoing);
+        return false;
+      }
+      if (outgoing.expiresAtMs < this.#earliestExpiryMs) this.#earliestExpiryMs = outgoing.expiresAtMs;
+      return true;
+    });
   }
 }

@@ -1,6 +1,7 @@
 /** The Session State of one Client: what outlives its Network Connections. Spec §4.1.
  * Knows one Client and nothing of the others. Room: pure; no timers, no sending. @module */
 
+import type { ByteBudget } from "../base/byte_budget.ts";
 import { IncomingQoS2 } from "./incoming_qos2.ts";
 import { OutgoingWindow } from "./outgoing_window.ts";
 import { PendingQueue, type QueuePolicy } from "./pending_queue.ts";
@@ -31,6 +32,8 @@ export class Session {
   expiresAtMs = Infinity;
   /** The last `OutgoingMessage.position` given. */
   lastPosition = 0;
+  /** Characters of all its Topic Filters together. */
+  subscriptionChars = 0;
   /** false once it has ended: late events about it are no-ops. */
   alive = true;
 
@@ -39,9 +42,11 @@ export class Session {
     /** As authenticated when it was made; undefined = anonymous. */
     readonly userName: string | undefined,
     limits: SessionLimits,
+    /** What the queues of all sessions may hold together. Default: no bound. */
+    queueBudget?: ByteBudget,
   ) {
     this.window = new OutgoingWindow(limits.queuedBytesMax);
-    this.pending = new PendingQueue(limits.queuedMessagesMax, limits.queuedBytesMax, limits.queuePolicy);
+    this.pending = new PendingQueue(limits.queuedMessagesMax, limits.queuedBytesMax, limits.queuePolicy, queueBudget);
   }
 
   /** It outlives its connection, so the store keeps it [MQTT-3.1.2-23]. */

@@ -307,3 +307,54 @@ Deno.test("A store that refuses to write: what needs it gets 0x97, what does not
   assertEquals(await it.lasting.publishAcknowledged("a", "", { qos: 1 }), ReasonCode.Success);
   assertEquals((await it.passing.expectPublish()).topicName, "a");
 });
+
+Deno.test("QoS 2 between clients that need no disk does not wait for what others need", async () => {
+  await using it = await start();
+  const other = await it.broker.connect();
+  it.store.hold();
+  await it.lasting.publish("kept", "x", { qos: 1 });
+  await it.store.held();
+  await other.publish("passed", "now", { qos: 2, packetIdentifier: 1 });
+  await other.expect(PacketType.Pubrec);
+  assertEquals((await it.passing.expectPublish()).text, "now");
+  it.store.release();
+  await it.lasting.expect(PacketType.Puback);
+});
+
+Deno.test("what a QoS 2 message that waits becomes at QoS 0 is not sent to who has unsubscribed meanwhile", async () => {
+  await using it = await start();
+  const staying = await it.broker.connect();
+  for (const client of [it.passing, staying]) await client.subscribe("zero", { qos: 0 });
+  it.store.hold();
+  await it.lasting.publish("zero", "late", { qos: 2, packetIdentifier: 1 });
+  await it.store.held();
+  assertEquals(it.broker.server.snapshot().heldActions, 2, "one for PUBREC, one for all receivers");
+  await it.passing.unsubscribe("zero");
+  it.store.release();
+  assertEquals((await staying.expectPublish()).text, "late");
+  await it.passing.expectNothing();
+});
+
+Deno.test("a store that refuses to write refuses QoS 2 of a publisher that persists, and the end of a stored session", async () => {
+  await using it = await start();
+  it.store.writable = false;
+  assertEquals(await it.lasting.publishAcknowledged("nobody", "x", { qos: 2 }), ReasonCode.QuotaExceeded);
+  const again = it.broker.client();
+  await again.sendConnect({ clientId: "lasting" });
+  assertEquals((await again.expect(PacketType.Connack)).reasonCode, ReasonCode.QuotaExceeded);
+  await it.lasting.expectNothing();
+});
+
+Deno.test("a CONNECT that the store does not answer in time is refused with 0x88, and leaves no will", async () => {
+  await using it = await start();
+  await it.passing.subscribe("w");
+  it.store.hold();
+  const client = it.broker.client();
+  await client.sendConnect({ clientId: "new", properties: LASTING, will: { topicName: "w" } });
+  await it.store.held();
+  await it.broker.advance(10_050);
+  assertEquals((await client.expect(PacketType.Connack)).reasonCode, ReasonCode.ServerUnavailable);
+  await client.expectClosed();
+  await it.passing.expectNothing();
+  it.store.release();
+});

@@ -66,7 +66,7 @@ Deno.test("SharedGroup random goes by the number it is given", () => {
 
 Deno.test("SharedGroup prefers a member with room to a full one, and that to one that is away", () => {
   const [away, full, ready] = [member("a", { isAway: true }), member("f"), member("r")];
-  full.session.pending.push(outgoing("x"), () => {});
+  full.session.pending.push(outgoing("x"), 0, () => {});
   const group = groupOf("round-robin", [away, full, ready]);
   assertEquals(choices(group, 3), "rrr");
   group.remove(ready);

@@ -183,6 +183,7 @@ Deno.test("[MQTT-4.12.0-4] A Client that stalls in the exchange is closed after 
   await sendConnect(client, "alpha");
   await expectChallenge(client);
   await it.broker.advance(5_050);
+  assertEquals((await client.expect(PacketType.Connack)).reasonCode, ReasonCode.NotAuthorized);
   await client.expectClosed();
   assertEquals(it.authenticator.abandoned, 1);
 });

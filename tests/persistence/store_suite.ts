@@ -54,6 +54,8 @@ function sessionRecord(clientId: string, rest: Partial<SessionRecord> = {}): Ses
     expiresAtMs: Infinity,
     will: undefined,
     willDueAtMs: Infinity,
+    remoteHost: "127.0.0.1",
+    isConnected: true,
     ...rest,
   };
 }
@@ -142,6 +144,8 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
       expiresAtMs: 1_790_000_000_456,
       will,
       willDueAtMs: 1_790_000_000_789,
+      remoteHost: "192.0.2.7",
+      isConnected: false,
     }));
     const { sessions } = await load(await reopen());
     assertEquals(sessions.get("plain"), sessionRecord("plain"));
@@ -151,6 +155,8 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
       sessionExpiryInterval: 30,
       expiresAtMs: 1_790_000_000_456,
       willDueAtMs: 1_790_000_000_789,
+      remoteHost: "192.0.2.7",
+      isConnected: false,
     });
     assertEquals(rest as unknown, expected as unknown);
     assertEquals(loadedWill!.willDelayInterval, 0xffff_ffff);

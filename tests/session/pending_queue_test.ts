@@ -11,7 +11,7 @@ const bytes = outgoing("a").bytes;
 /** Pushes these messages. @returns what was dropped, in its order, as text. */
 function pushAll(queue: PendingQueue, texts: readonly string[]): string {
   const dropped: OutgoingMessage[] = [];
-  for (const text of texts) queue.push(outgoing(text), (message) => dropped.push(message));
+  for (const text of texts) queue.push(outgoing(text), 0, (message) => dropped.push(message));
   return dropped.map(textOf).join("");
 }
 const contents = (queue: PendingQueue) => [...queue].map(textOf).join("");
@@ -85,7 +85,7 @@ Deno.test("PendingQueue never exceeds its bounds, and its bytes are those of its
       if (length === null) inside -= queue.shift() === undefined ? 0 : 1;
       else {
         inside++;
-        queue.push(outgoing("x".repeat(length)), () => inside--);
+        queue.push(outgoing("x".repeat(length)), 0, () => inside--);
       }
       assertEquals(queue.length, inside);
       assertEquals(queue.length <= messagesMax && queue.bytes <= 1_500, true);

@@ -14,6 +14,11 @@ export class FakeClock implements Clock {
     return this.#wallMs;
   }
 
+  /** As when somebody sets the clock of the machine. */
+  setWall(wallMs: number): void {
+    this.#wallMs = wallMs;
+  }
+
   advance(ms: number): void {
     this.#monotonicMs += ms;
     this.#wallMs += ms;

@@ -14,20 +14,14 @@ export interface Refusal {
 
 export class TableAuthorizer implements Authorizer {
   #refusals: readonly Refusal[];
-  #version = 0;
 
   constructor(refusals: readonly Refusal[] = []) {
     this.#refusals = refusals;
   }
 
-  get version(): number {
-    return this.#version;
-  }
-
   /** Takes the place of the former table. */
   set refusals(refusals: readonly Refusal[]) {
     this.#refusals = refusals;
-    this.#version++;
   }
 
   mayConnect(identity: Identity): boolean {
