@@ -9,7 +9,10 @@
  * left, and until then a reader at 10 MB/s looks like one that has stopped. So what was written while publishers waited
  * earns patience: `backpressureMsMax` for each mark's worth of bytes. And one that was given up is trusted again at once
  * when so much was written to it (the double after each time). Who reads 2.6 MB/s (with the default limits) or more sets
- * the pace of its publishers; who reads less holds them for that share of the time at most. @module */
+ * the pace of its publishers; who reads less holds them for that share of the time at most.
+ *
+ * A publisher that has waited in vain several times waits for no stranger for a while: clients that come, do not read and
+ * come again can take a tenth of its time, and no more. @module */
 
 import { Timer } from "../base/timer_wheel.ts";
 import type { Broker } from "./broker.ts";
@@ -18,13 +21,22 @@ import type { Connection } from "./connection.ts";
 const FORGIVE_DOUBLINGS_MAX = 10;
 /** Patience is saved up to so many times `backpressureMsMax`. */
 const PATIENCE_MAX = 10;
+/** A publisher that has waited so many times `backpressureMsMax` for nothing waits for no stranger any more, until that
+ * has faded: otherwise clients that come, do not read, and come again would stop it for good. */
+const WASTE_MAX = 3;
+/** Of each second, so much of the waste is forgotten: the part of its time that strangers can take from a publisher. */
+const WASTE_FADING = 0.1;
+/** Marks' worth of bytes, 16 MiB by default: twice what the buffers of a socket take of one that never reads. */
+const KNOWN_MARKS = 64;
 
 /** `receiver` got something of `publisher`: does it have to wait? Called for each delivery, so the common case is one
  * comparison at the caller. */
 export function holdPublisher(broker: Broker, publisher: Connection, receiver: Connection): void {
   if (broker.turn.monotonicMs < receiver.laggingUntilMs && !regainsTrust(broker, receiver)) return;
+  if (receiver.heldPublishers?.has(publisher)) return;
+  const wasteMaxMs = broker.limits.backpressureMsMax * WASTE_MAX;
+  if (publisher.wastedMs > 0 && wastedTime(broker, publisher) >= wasteMaxMs && !isKnownToRead(broker, receiver)) return;
   const held = receiver.heldPublishers ??= new Set();
-  if (held.has(publisher)) return;
   held.add(publisher);
   publisher.holds++;
   publisher.sink.pauseReading();
@@ -67,6 +79,29 @@ export function releasePublishers(broker: Broker, receiver: Connection): void {
   }
 }
 
+/** What is left of the time that a publisher has waited for nothing. */
+function wastedTime(broker: Broker, publisher: Connection): number {
+  const elapsedMs = broker.turn.monotonicMs - publisher.wastedAtMs;
+  publisher.wastedAtMs = broker.turn.monotonicMs;
+  return publisher.wastedMs = Math.max(0, publisher.wastedMs - elapsedMs * WASTE_FADING);
+}
+
+/** `receiver` was waited for in vain. Publishers that waited for several at once have lost that time once. */
+function bookWaste(broker: Broker, receiver: Connection, sinceMs: number): void {
+  const nowMs = broker.turn.monotonicMs;
+  for (const publisher of receiver.heldPublishers ?? []) {
+    const lostMs = nowMs - Math.max(sinceMs, publisher.wasteBookedMs);
+    publisher.wasteBookedMs = nowMs;
+    const wasteMaxMs = broker.limits.backpressureMsMax * (WASTE_MAX + 1);
+    publisher.wastedMs = Math.min(wastedTime(broker, publisher) + lostMs, wasteMaxMs);
+  }
+}
+
+/** It reads: it has done so while publishers waited, or has taken more than the system's own buffers can hold. */
+function isKnownToRead(broker: Broker, receiver: Connection): boolean {
+  return receiver.hasReadWell || receiver.sink.bytesWritten >= broker.limits.outboundMarkBytes * KNOWN_MARKS;
+}
+
 function forgivenessFactor(receiver: Connection): number {
   return 2 ** Math.min(receiver.lagCount - 1, FORGIVE_DOUBLINGS_MAX);
 }
@@ -79,6 +114,7 @@ function settlePatience(broker: Broker, receiver: Connection): void {
   if (spentMs * 2 < backpressureMsMax) return;
   const { bytesWritten } = receiver.sink;
   const earnedMs = (bytesWritten - receiver.bytesWrittenBefore) / outboundMarkBytes * backpressureMsMax;
+  if (earnedMs >= spentMs) receiver.hasReadWell = true;
   receiver.patienceMs = Math.min(receiver.patienceMs - spentMs + earnedMs, PATIENCE_MAX * backpressureMsMax);
   receiver.bytesWrittenBefore = bytesWritten;
   receiver.heldSinceMs = broker.turn.monotonicMs;
@@ -95,11 +131,13 @@ function regainsTrust(broker: Broker, receiver: Connection): boolean {
 }
 
 function patienceEnds(broker: Broker, receiver: Connection): void {
+  const sinceMs = receiver.heldSinceMs;
   settlePatience(broker, receiver);
   if (receiver.patienceMs >= broker.limits.backpressureMsMax && receiver.patienceMs > 0) {
     broker.wheel.schedule(receiver.holdTimer!, broker.turn.monotonicMs + receiver.patienceMs);
     return;
   }
+  bookWaste(broker, receiver, sinceMs);
   receiver.patienceMs = 0;
   receiver.lagCount++;
   receiver.laggingUntilMs = Infinity;

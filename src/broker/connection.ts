@@ -66,6 +66,13 @@ export class Connection {
   /** How long it may still hold its publishers, in milliseconds, as of `heldSinceMs`. */
   patienceMs = 0;
   heldSinceMs = 0;
+  /** It has read well while publishers waited for it: from now on nobody asks whether waiting pays. */
+  hasReadWell = false;
+  /** How long this one, as a publisher, has waited for nothing, in milliseconds as of `wastedAtMs`; fades. */
+  wastedMs = 0;
+  wastedAtMs = 0;
+  /** Up to when its waiting is booked, be it wasted or not. */
+  wasteBookedMs = 0;
   /** `sink.bytesWritten` when its publishers began to wait, or when it was given up. */
   bytesWrittenBefore = 0;
 

@@ -1,6 +1,6 @@
 /** Mirrors src/broker/back_pressure.ts. @module */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import { makeDispatcher } from "./support.ts";
 
 async function make() {
@@ -59,4 +59,46 @@ Deno.test("back pressure: the end of the slow subscriber lets its publishers go,
   assertEquals(publisher.sink.isPaused, true);
   broker.dispatcher.ended(slow.connection, "gone");
   assertEquals([publisher.sink.isPaused, broker.dispatcher.snapshot().timers], [false, 0]);
+});
+
+Deno.test("back pressure: clients that come, do not read and come again take a tenth of a publisher's time at most", async () => {
+  const { broker, publisher, publish } = await make();
+  let pausedMs = 0;
+  for (let i = 0; i < 100; i++) {
+    const stranger = broker.connect(`stranger-${i}`);
+    broker.subscribe(stranger.connection, "a");
+    stranger.sink.congested = true;
+    for (let step = 0; step < 10; step++) {
+      publish();
+      broker.pass(50);
+      if (publisher.sink.isPaused) pausedMs += 50;
+    }
+    broker.dispatcher.ended(stranger.connection, "gone");
+  }
+  // 50 seconds: three whole waits, then a tenth of the time.
+  assertGreater(pausedMs, 0);
+  assertLessOrEqual(pausedMs, 300 + 50_000 * 0.1 + 200);
+});
+
+Deno.test("back pressure: one that has read well is waited for, whatever strangers have wasted", async () => {
+  const { broker, publisher, slow, publish } = await make();
+  // 100 ms in which it takes a whole mark's worth show that it reads.
+  slow.sink.congested = true;
+  publish();
+  broker.pass(60);
+  slow.sink.bytesWritten += 10 * 256 * 1024;
+  slow.sink.congested = false;
+  slow.sink.onRelief!();
+  for (let i = 0; i < 10; i++) {
+    const stranger = broker.connect(`stranger-${i}`);
+    broker.subscribe(stranger.connection, "a");
+    stranger.sink.congested = true;
+    publish();
+    broker.pass(200);
+    broker.dispatcher.ended(stranger.connection, "gone");
+  }
+  assertEquals(publisher.sink.isPaused, false);
+  slow.sink.congested = true;
+  publish();
+  assertEquals(publisher.sink.isPaused, true);
 });
