@@ -10,7 +10,7 @@ import type { ByteStream } from "../transport/byte_stream.ts";
 import { Outbound } from "./outbound.ts";
 import type { PacketObserver } from "./packet_observer.ts";
 import type { Delivery, IncomingSettings, PacketSink, ServerPacket, SinkSettings } from "./packet_sink.ts";
-import { GateKeeper, type ReadGate } from "./reader.ts";
+import { GateKeeper, type ReadGate } from "./read_gate.ts";
 import { OutgoingTopicAliases } from "./topic_aliases.ts";
 import type { Traffic } from "./traffic.ts";
 import type { WriteTurn } from "./write_turn.ts";

@@ -2,7 +2,7 @@
 
 import { ByteWriter, type ControlPacket, Decoder, encodePacket, PublishFrameEncoder } from "../../src/packet/mod.ts";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
-import { ReadGate } from "../../src/connection/reader.ts";
+import { ReadGate } from "../../src/connection/read_gate.ts";
 import { Traffic } from "../../src/connection/traffic.ts";
 import { WriteTurn } from "../../src/connection/write_turn.ts";
 import { PacketWriter, type WriterContext, type WriterLimits } from "../../src/connection/writer.ts";

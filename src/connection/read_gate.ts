@@ -1,0 +1,41 @@
+/** Between the read buffer and the dispatcher: whether the next packet of a Client may go through. @module */
+
+/** Who closes a gate. Each opens only what it closed itself. */
+export const GateKeeper = {
+  /** The broker: a CONNECT waits for its verdict, or a publisher for its subscribers. */
+  Broker: 1,
+  /** The writer: the Client does not read its answers, so it is asked for no further questions. */
+  Writer: 2,
+} as const;
+export type GateKeeper = typeof GateKeeper[keyof typeof GateKeeper];
+
+/** Closed: no further packet is handed over; the rest stays in the read buffer, and TCP slows the Client down. */
+export class ReadGate {
+  #closedBy = 0;
+  #opened: Promise<void> | undefined = undefined;
+  #open: (() => void) | undefined = undefined;
+
+  get isClosed(): boolean {
+    return this.#opened !== undefined;
+  }
+
+  /** Resolves when the gate is opened. */
+  get opened(): Promise<void> | undefined {
+    return this.#opened;
+  }
+
+  close(keeper: GateKeeper): void {
+    this.#closedBy |= keeper;
+    if (this.#opened !== undefined) return;
+    this.#opened = new Promise((resolve) => this.#open = resolve);
+  }
+
+  /** A no-op while another keeper wants it closed. */
+  open(keeper: GateKeeper): void {
+    this.#closedBy &= ~keeper;
+    if (this.#closedBy !== 0) return;
+    this.#open?.();
+    this.#opened = undefined;
+    this.#open = undefined;
+  }
+}
