@@ -67,6 +67,23 @@ export function relieveIfCaughtUp(broker: Broker, receiver: Connection): void {
   broker.retainedWalks.resume(receiver);
 }
 
+/** `publisher` has told the store something, and the disk is behind: it waits until the disk has caught up, however long
+ * that takes. Who needs no disk is not held up. */
+export function holdForStore(broker: Broker, publisher: Connection): void {
+  if (broker.heldByStore.has(publisher) || !publisher.isConnected) return;
+  broker.heldByStore.add(publisher);
+  publisher.holds++;
+  publisher.sink.pauseReading();
+}
+
+/** The store got safer. */
+export function relieveFromStore(broker: Broker): void {
+  if (broker.heldByStore.size === 0 || broker.store.waitingBytes * 2 > broker.limits.storeWaitingBytesMax) return;
+  const held = [...broker.heldByStore];
+  broker.heldByStore.clear();
+  for (const publisher of held) letGo(publisher);
+}
+
 /** It has caught up, or is gone. */
 export function releasePublishers(broker: Broker, receiver: Connection): void {
   const held = receiver.heldPublishers;
@@ -74,9 +91,11 @@ export function releasePublishers(broker: Broker, receiver: Connection): void {
   receiver.heldPublishers = undefined;
   if (receiver.holdTimer!.scheduled) settlePatience(broker, receiver);
   broker.wheel.cancel(receiver.holdTimer!);
-  for (const publisher of held) {
-    if (--publisher.holds === 0 && publisher.isConnected) publisher.sink.resumeReading();
-  }
+  for (const publisher of held) letGo(publisher);
+}
+
+function letGo(publisher: Connection): void {
+  if (--publisher.holds === 0 && publisher.isConnected) publisher.sink.resumeReading();
 }
 
 /** What is left of the time that a publisher has waited for nothing. */

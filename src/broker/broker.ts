@@ -68,6 +68,8 @@ export class Broker {
   readonly matchCache: MatchCache<Route>;
   readonly retained: RetainedMessages;
   readonly retainedWalks = new RetainedWalks(this);
+  /** Publishers that wait for the disk. */
+  readonly heldByStore = new Set<Connection>();
   isShuttingDown = false;
 
   /** @param post puts an event into the inbox. @param postLater does so in a turn after `delayMs`. */

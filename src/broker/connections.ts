@@ -107,5 +107,6 @@ function forget(broker: Broker, connection: Connection): void {
   connection.exchange = undefined;
   connection.connectPacket = undefined;
   releasePublishers(broker, connection);
+  broker.heldByStore.delete(connection);
   broker.retainedWalks.end(connection);
 }

@@ -13,19 +13,24 @@ import type { ClientSession } from "./client_session.ts";
 export function enqueue(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
   const isFirst = session.pending.length === 0 && !session.window.hasResends;
   const goesNow = isFirst && canSend(session) && session.window.open(outgoing);
+  if (!goesNow && !waitInQueue(broker, session, outgoing)) return;
   if (session.persists) {
     outgoing.position = ++session.lastPosition;
     storeOutgoing(broker, session, outgoing);
   }
-  if (goesNow) {
-    sendPublish(broker, session, outgoing);
-    return;
-  }
+  if (goesNow) sendPublish(broker, session, outgoing);
+}
+
+/** @returns false when the queue is full and its policy gave up this message: the store never hears of it. */
+function waitInQueue(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): boolean {
+  let isKept = true;
   session.pending.push(outgoing, broker.turn.wallMs, (dropped) => {
+    if (dropped === outgoing) isKept = false;
     if (dropped.expiresAtMs <= broker.turn.wallMs) broker.statistics.messagesExpired++;
     else broker.statistics.queueDropped++;
     dropOutgoing(broker, session, dropped);
   });
+  return isKept;
 }
 
 /** Sends what may be sent now: first what a resumed session has to repeat, then what waits. */

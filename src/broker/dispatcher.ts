@@ -7,7 +7,7 @@ import type { PacketSink } from "../connection/packet_sink.ts";
 import { type ControlPacket, PacketType, type ProtocolVersion } from "../packet/control_packet.ts";
 import { type PeerError, ProtocolError } from "../packet/errors.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
-import { relieveIfCaughtUp } from "./back_pressure.ts";
+import { relieveFromStore, relieveIfCaughtUp } from "./back_pressure.ts";
 import { Broker, type BrokerParts } from "./broker.ts";
 import { Connection, ConnectionState } from "./connection.ts";
 import { closeWith, connectTimedOut, endConnection, refuseConnect, setTimer } from "./connections.ts";
@@ -251,7 +251,8 @@ export class Dispatcher {
       case "authentication-step":
         return handleAuthenticationStep(broker, event.connection, event.step);
       case "safe":
-        return broker.gate.release((error) => this.#failed(undefined, error));
+        broker.gate.release((error) => this.#failed(undefined, error));
+        return relieveFromStore(broker);
       case "relief":
         if (event.connection.session !== undefined) pump(broker, event.connection.session);
         return relieveIfCaughtUp(broker, event.connection);

@@ -90,6 +90,14 @@ export const LIMIT_RULES = {
   queuedBytesMax: rule(64 * MiB, 0, BYTES_MAX, "bytes", "messages that wait for one session"),
   /** Many sessions whose clients are away must not take the machine: a million messages of a kilobyte. */
   queuedBytesTotalMax: rule(GiB, 0, BYTES_MAX, "bytes", "messages that wait for all sessions together"),
+  /** What a disk that makes 100 MB/s writes in half a second; beyond it publishers wait for the disk. */
+  storeWaitingBytesMax: rule(
+    64 * MiB,
+    0,
+    BYTES_MAX,
+    "bytes",
+    "changes that wait for the disk, from which publishers that add to them are not read from",
+  ),
   /** Two of the largest packets, or what a 100 Mbit/s link drains in under three seconds. */
   outboundBytesMax: rule(
     32 * MiB,

@@ -20,6 +20,7 @@ export class MemoryStore implements Store {
   /** Nothing to wait for: memory is as safe as it gets here. */
   readonly ticket = 0;
   readonly safe = 0;
+  readonly waitingBytes = 0;
   readonly writable = true;
   onSafe: (() => void) | undefined = undefined;
 

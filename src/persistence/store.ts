@@ -87,6 +87,8 @@ export interface Store {
   readonly ticket: number;
   /** All batches up to this one are safe. Never above `ticket`; equal to it in a store without a disk. */
   readonly safe: number;
+  /** Bytes of the changes that are not safe yet: when the disk is slower than the publishers, these wait. */
+  readonly waitingBytes: number;
   /** Called after `safe` grew, never from within a call of the dispatcher. */
   onSafe: (() => void) | undefined;
   /** The turn is over: what was gathered may be handed to the disk. Cheap when there is nothing. */

@@ -358,3 +358,40 @@ Deno.test("a CONNECT that the store does not answer in time is refused with 0x88
   await it.passing.expectNothing();
   it.store.release();
 });
+
+Deno.test("when the disk is behind by limits.storeWaitingBytesMax, who adds to it waits, and who needs no disk does not", async () => {
+  const store = new DelayedStore();
+  await using broker = await TestBroker.start({ store, config: { limits: { storeWaitingBytesMax: 10_000 } } });
+  const keeper = await broker.connect({ clientId: "keeper", properties: LASTING });
+  await keeper.subscribe("kept", { qos: 1 });
+  const publisher = await broker.connect({ protocolVersion: 4 });
+  const passing = await broker.connect();
+  await passing.subscribe("passed", { qos: 1 });
+  store.hold();
+  const flood = (async () => {
+    for (let i = 0; i < 100; i++) await publisher.publish("kept", "x".repeat(1_000), { qos: 1 });
+  })();
+  await store.held();
+  await passing.publish("passed", "goes", { qos: 1 });
+  assertEquals((await passing.expectPublish()).text, "goes");
+  await passing.expect(PacketType.Puback);
+  assertEquals(store.waitingBytes < 13_000, true, `${store.waitingBytes} bytes wait`);
+  store.release();
+  await flood;
+  for (let i = 0; i < 100; i++) await publisher.expect(PacketType.Puback);
+  for (let i = 0; i < 100; i++) await keeper.expectPublish();
+  assertEquals(store.waitingBytes, 0);
+});
+
+Deno.test("the store never hears of a message that a full queue drops", async () => {
+  const store = new DelayedStore();
+  await using broker = await TestBroker.start({ store, config: { limits: { queuedMessagesMax: 2 } } });
+  const away = await broker.connect({ clientId: "away", properties: LASTING });
+  await away.subscribe("t", { qos: 1 });
+  await broker.lose(away);
+  const publisher = await broker.connect();
+  for (let i = 0; i < 2; i++) await publisher.publishAcknowledged("t", "kept", { qos: 1 });
+  const { changes } = store;
+  await publisher.publishAcknowledged("t", "dropped", { qos: 1 });
+  assertEquals(store.changes, changes);
+});

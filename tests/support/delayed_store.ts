@@ -7,7 +7,13 @@ import { MemoryStore } from "../../src/persistence/memory_store.ts";
 import type { SessionRecord, Store, StoreVisitor, SubscriptionRecord } from "../../src/persistence/store.ts";
 import { OutgoingMessage } from "../../src/session/outgoing_message.ts";
 
-type Change = (store: MemoryStore) => void;
+interface Change {
+  readonly apply: (store: MemoryStore) => void;
+  readonly bytes: number;
+}
+
+/** What a change without a message counts. */
+const CHANGE_BYTES = 100;
 
 export class DelayedStore implements Store {
   /** What has survived. */
@@ -21,6 +27,7 @@ export class DelayedStore implements Store {
   #handedOver = 0;
   #gathered: Change[] = [];
   #batches: Change[][] = [];
+  #waitingBytes = 0;
   #isHeld = false;
   #isCrashed = false;
   #wake: (() => void) | undefined;
@@ -42,6 +49,10 @@ export class DelayedStore implements Store {
     return this.#safe;
   }
 
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   /** Batches that were handed over and are not safe. */
   get waiting(): number {
     return this.#batches.length;
@@ -61,7 +72,10 @@ export class DelayedStore implements Store {
   commit(count = this.#batches.length): void {
     if (this.#isCrashed) return;
     for (const batch of this.#batches.splice(0, count)) {
-      for (const change of batch) change(this.memory);
+      for (const { apply, bytes } of batch) {
+        apply(this.memory);
+        this.#waitingBytes -= bytes;
+      }
       this.#safe++;
     }
     this.onSafe?.();
@@ -102,7 +116,7 @@ export class DelayedStore implements Store {
 
   putOutgoing(clientId: string, outgoing: OutgoingMessage): void {
     const asItIs = copyOf(outgoing);
-    this.#tell((store) => store.putOutgoing(clientId, asItIs));
+    this.#tell((store) => store.putOutgoing(clientId, asItIs), outgoing.message.buffer.byteLength);
   }
 
   deleteOutgoing(clientId: string, outgoing: OutgoingMessage): void {
@@ -119,7 +133,7 @@ export class DelayedStore implements Store {
   }
 
   putRetained(message: ApplicationMessage): void {
-    this.#tell((store) => store.putRetained(message));
+    this.#tell((store) => store.putRetained(message), message.buffer.byteLength);
   }
 
   deleteRetained(topicName: string): void {
@@ -142,10 +156,12 @@ export class DelayedStore implements Store {
     return Promise.resolve();
   }
 
-  #tell(change: Change): void {
+  #tell(apply: Change["apply"], messageBytes = 0): void {
     this.#changes++;
     this.#ticket = this.#handedOver + 1;
-    this.#gathered.push(change);
+    const bytes = CHANGE_BYTES + messageBytes;
+    this.#waitingBytes += bytes;
+    this.#gathered.push({ apply, bytes });
   }
 }
 
