@@ -99,18 +99,16 @@ function isStillWanted(broker: Broker, session: ClientSession, outgoing: Outgoin
 /** Sends an open message, at once or, at QoS 2, when all is safe that a crash must not undo: its identifier here, the
  * publisher's there, and that no other member of a Shared Subscription has it any more. */
 function sendPublish(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
-  if (outgoing.qos === 1) return sendNow(broker, session, outgoing);
+  if (outgoing.qos === 1 || outgoing.waitsForTicket <= broker.store.safe) return sendNow(broker, session, outgoing);
   const connection = session.connection;
-  let waited = false;
   broker.gate.whenTicketSafe(outgoing.waitsForTicket, () => {
     // Meanwhile the connection may have ended; the next one repeats what is open.
     const isOpen = outgoing.state === OutgoingState.AwaitingPubrec;
     if (!isOpen || session.connection !== connection || !connection!.isConnected) return;
     sendNow(broker, session, outgoing);
     // If it was too large its place is free again, and the caller, who would go on with the queue, has long returned.
-    if (waited) pump(broker, session);
+    pump(broker, session);
   });
-  waited = true;
 }
 
 function sendNow(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
