@@ -64,6 +64,7 @@ export class BrokerLog {
     this.log.info(text, { event: "broke", clientId: connection.clientId, remoteAddress, reasonCode, statement });
   }
 
+  /** @param why "" when the Client said DISCONNECT, and its Reason Code says it all. */
   ended(connection: Connection, reasonCode: ReasonCode, why: string): void {
     if (connection.state !== ConnectionState.Connected) {
       if (!this.log.isEnabled("debug")) return;
@@ -72,8 +73,14 @@ export class BrokerLog {
     }
     if (!this.log.isEnabled("info")) return;
     const { clientId } = connection;
-    const reason = reasonCode === ReasonCode.NormalDisconnection ? why : `${reasonName(reasonCode)}, ${why}`;
-    this.log.info(`Client ${clientId} disconnected: ${reason}.`, { event: "disconnect", clientId, reasonCode, why });
+    const code = reasonCode === ReasonCode.NormalDisconnection ? "" : reasonName(reasonCode);
+    const reason = code !== "" && why !== "" ? `${code}, ${why}` : code + why;
+    this.log.info(`Client ${clientId} disconnected${reason === "" ? "" : `: ${reason}`}.`, {
+      event: "disconnect",
+      clientId,
+      reasonCode,
+      why,
+    });
   }
 
   subscribed(

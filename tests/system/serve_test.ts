@@ -86,7 +86,7 @@ Deno.test("serve logs who comes, subscribes, breaks the protocol and goes, as Mo
   await client.unsubscribe("a/+");
   await line(String.raw`thermometer unsubscribed: a/\+\.`);
   await client.disconnect();
-  await line(String.raw`Client thermometer disconnected: .*\.`);
+  await line(String.raw`Client thermometer disconnected\.`);
 
   const broken = await clientOf(program);
   await broken.connect({ clientId: "broken" });
