@@ -112,7 +112,9 @@ export async function startServer(
   const onConnection = (stream: ByteStream, listenerUrl: string) => {
     // Refused ones may linger for closeTimeoutMs: a flood of them must not use up the file descriptors.
     if (open.size >= limits.connectionsMax * 2) return stream.close();
-    const serving = serveConnection(stream, listenerUrl, dispatcher, context).finally(() => open.delete(serving));
+    const serving = serveConnection(stream, listenerUrl, dispatcher, context)
+      .catch((error) => log.error(`Internal error at a connection. ${error instanceof Error ? error.stack : error}`))
+      .finally(() => open.delete(serving));
     open.add(serving);
   };
 

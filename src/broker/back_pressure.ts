@@ -67,8 +67,13 @@ export function relieveIfCaughtUp(broker: Broker, receiver: Connection): void {
   broker.retainedWalks.resume(receiver);
 }
 
-/** `publisher` has told the store something, and the disk is behind: it waits until the disk has caught up, however long
- * that takes. Who needs no disk is not held up. */
+/** The disk is behind: too much waits for it, or for what it has to say. */
+export function isDiskBehind(broker: Broker): boolean {
+  return broker.store.waitingBytes + broker.gate.heldBytes > broker.limits.storeWaitingBytesMax;
+}
+
+/** `publisher` has added to what waits for the disk: it is not read from until the disk has caught up, however long that
+ * takes. Who needs no disk is not held up. */
 export function holdForStore(broker: Broker, publisher: Connection): void {
   if (broker.heldByStore.has(publisher) || !publisher.isConnected) return;
   broker.heldByStore.add(publisher);
@@ -78,10 +83,12 @@ export function holdForStore(broker: Broker, publisher: Connection): void {
 
 /** The store got safer. */
 export function relieveFromStore(broker: Broker): void {
-  if (broker.heldByStore.size === 0 || broker.store.waitingBytes * 2 > broker.limits.storeWaitingBytesMax) return;
+  if (broker.heldByStore.size === 0) return;
+  const waitingBytes = broker.store.waitingBytes + broker.gate.heldBytes;
+  if (waitingBytes * 2 > broker.limits.storeWaitingBytesMax) return;
   const held = [...broker.heldByStore];
   broker.heldByStore.clear();
-  for (const publisher of held) letGo(publisher);
+  for (const publisher of held) letGo(broker, publisher);
 }
 
 /** It has caught up, or is gone. */
@@ -91,11 +98,22 @@ export function releasePublishers(broker: Broker, receiver: Connection): void {
   receiver.heldPublishers = undefined;
   if (receiver.holdTimer!.scheduled) settlePatience(broker, receiver);
   broker.wheel.cancel(receiver.holdTimer!);
-  for (const publisher of held) letGo(publisher);
+  for (const publisher of held) letGo(broker, publisher);
 }
 
-function letGo(publisher: Connection): void {
-  if (--publisher.holds === 0 && publisher.isConnected) publisher.sink.resumeReading();
+function letGo(broker: Broker, publisher: Connection): void {
+  if (--publisher.holds > 0 || !publisher.isConnected) return;
+  // Its packets lay unread: its Keep Alive counts from now.
+  publisher.lastReceivedMs = broker.turn.monotonicMs;
+  publisher.sink.resumeReading();
+}
+
+/** `receiver` is gone while publishers wait for it: in vain, unless it has read well. */
+export function endHold(broker: Broker, receiver: Connection): void {
+  if (receiver.holdTimer?.scheduled && !isKnownToRead(broker, receiver)) {
+    bookWaste(broker, receiver, receiver.heldSinceMs);
+  }
+  releasePublishers(broker, receiver);
 }
 
 /** What is left of the time that a publisher has waited for nothing. */

@@ -10,6 +10,10 @@ export class ClientSession extends Session {
   connection: Connection | undefined = undefined;
   /** Where its Client was last: rules may go by it when its Will Message is sent. */
   remoteHost = "";
+  /** QoS 2 PUBLISHes that wait for the store; the next ones must not overtake them [MQTT-4.6.0-6]. */
+  gatedSends = 0;
+  /** The ticket that the last of them waits for. */
+  gatedTicket = 0;
   /** The store knows it. */
   isStored = false;
   willTimer: Timer | undefined = undefined;

@@ -3,7 +3,6 @@
 
 import type { AuthenticationExchange } from "../auth/authenticator.ts";
 import type { Identity } from "../auth/authorizer.ts";
-import type { RingQueue } from "../base/ring_queue.ts";
 import type { Timer } from "../base/timer_wheel.ts";
 import type { PacketSink } from "../connection/packet_sink.ts";
 import type { ConnectPacket, ProtocolVersion } from "../packet/control_packet.ts";
@@ -76,8 +75,8 @@ export class Connection {
   /** `sink.bytesWritten` when its publishers began to wait, or when it was given up. */
   bytesWrittenBefore = 0;
 
-  /** Retained messages that its subscriptions still have to get; undefined = none. */
-  retainedWalks: RingQueue<RetainedWalk> | undefined = undefined;
+  /** Retained messages that its subscriptions still have to get, by full filter; undefined = none. */
+  retainedWalks: Map<string, RetainedWalk> | undefined = undefined;
   /** It has a place in the round of those that walk. */
   isWalking = false;
 

@@ -3,7 +3,7 @@
 import { Timer } from "../base/timer_wheel.ts";
 import { PacketType } from "../packet/control_packet.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
-import { releasePublishers } from "./back_pressure.ts";
+import { endHold } from "./back_pressure.ts";
 import type { Broker } from "./broker.ts";
 import { type Connection, ConnectionState } from "./connection.ts";
 import { leave } from "./sessions.ts";
@@ -86,7 +86,9 @@ export function watchKeepAlive(broker: Broker, connection: Connection): void {
   if (connection.keepAlive === 0) return;
   const allowedMs = connection.keepAlive * 1500;
   const timer = new Timer(() => {
-    const dueMs = connection.lastReceivedMs + allowedMs;
+    // While we do not read from it, it cannot be late.
+    const sinceMs = connection.holds > 0 ? broker.turn.monotonicMs : connection.lastReceivedMs;
+    const dueMs = sinceMs + allowedMs;
     if (dueMs > broker.turn.monotonicMs) broker.wheel.schedule(timer, dueMs);
     else {closeWith(
         broker,
@@ -106,7 +108,7 @@ function forget(broker: Broker, connection: Connection): void {
   connection.exchange?.abandon();
   connection.exchange = undefined;
   connection.connectPacket = undefined;
-  releasePublishers(broker, connection);
+  endHold(broker, connection);
   broker.heldByStore.delete(connection);
   broker.retainedWalks.end(connection);
 }

@@ -99,14 +99,26 @@ function isStillWanted(broker: Broker, session: ClientSession, outgoing: Outgoin
 /** Sends an open message, at once or, at QoS 2, when all is safe that a crash must not undo: its identifier here, the
  * publisher's there, and that no other member of a Shared Subscription has it any more. */
 function sendPublish(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
-  if (outgoing.qos === 1 || outgoing.waitsForTicket <= broker.store.safe) return sendNow(broker, session, outgoing);
+  if (outgoing.qos === 1) return sendNow(broker, session, outgoing);
+  if (session.gatedSends === 0 && outgoing.waitsForTicket <= broker.store.safe) {
+    return sendNow(broker, session, outgoing);
+  }
   const connection = session.connection;
-  broker.gate.whenTicketSafe(outgoing.waitsForTicket, () => {
+  session.gatedTicket = session.gatedSends === 0
+    ? outgoing.waitsForTicket
+    : Math.max(outgoing.waitsForTicket, session.gatedTicket);
+  session.gatedSends++;
+  broker.gate.hold(session.gatedTicket, () => {
+    session.gatedSends--;
     // Meanwhile the connection may have ended; the next one repeats what is open.
     const isOpen = outgoing.state === OutgoingState.AwaitingPubrec;
     if (!isOpen || session.connection !== connection || !connection!.isConnected) return;
-    sendNow(broker, session, outgoing);
-    // If it was too large its place is free again, and the caller, who would go on with the queue, has long returned.
+    if (!outgoing.wasSent && outgoing.expiresAtMs <= broker.turn.wallMs) {
+      broker.statistics.messagesExpired++; // before its delivery began [MQTT-3.3.2-5]
+      session.window.remove(outgoing);
+      dropOutgoing(broker, session, outgoing);
+    } else sendNow(broker, session, outgoing);
+    // Its place may be free again, and the caller, who would go on with the queue, has long returned.
     pump(broker, session);
   });
 }

@@ -7,7 +7,7 @@ import type { PacketSink } from "../connection/packet_sink.ts";
 import { type ControlPacket, PacketType, type ProtocolVersion } from "../packet/control_packet.ts";
 import { type PeerError, ProtocolError } from "../packet/errors.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
-import { relieveFromStore, relieveIfCaughtUp } from "./back_pressure.ts";
+import { holdForStore, isDiskBehind, relieveFromStore, relieveIfCaughtUp } from "./back_pressure.ts";
 import { Broker, type BrokerParts } from "./broker.ts";
 import { Connection, ConnectionState } from "./connection.ts";
 import { closeWith, connectTimedOut, endConnection, refuseConnect, setTimer } from "./connections.ts";
@@ -78,12 +78,17 @@ export class Dispatcher {
   received(connection: Connection, packet: ControlPacket): void {
     if (connection.state === ConnectionState.Closed) return;
     this.#begin();
-    connection.lastReceivedMs = this.#broker.turn.monotonicMs;
+    const broker = this.#broker;
+    connection.lastReceivedMs = broker.turn.monotonicMs;
+    const changes = broker.store.changes;
+    const held = broker.gate.length;
     try {
       this.#handle(connection, packet);
     } catch (error) {
       this.#failed(connection, error);
     }
+    const isMore = broker.store.changes !== changes || broker.gate.length > held;
+    if (isMore && isDiskBehind(broker)) holdForStore(broker, connection);
     this.#finish();
   }
 
@@ -92,7 +97,11 @@ export class Dispatcher {
   broke(connection: Connection, error: PeerError, connectVersion: ProtocolVersion | undefined): void {
     if (connection.state === ConnectionState.Closed) return;
     this.#begin();
-    this.#broke(connection, error, connectVersion);
+    try {
+      this.#broke(connection, error, connectVersion);
+    } catch (next) {
+      this.#failed(connection, next);
+    }
     this.#finish();
   }
 
@@ -257,7 +266,7 @@ export class Dispatcher {
         if (event.connection.session !== undefined) pump(broker, event.connection.session);
         return relieveIfCaughtUp(broker, event.connection);
       case "walk":
-        return broker.retainedWalks.goOn();
+        return broker.retainedWalks.goOn((connection, error) => this.#failed(connection, error));
       case "tick":
         broker.wheel.advance(broker.turn.monotonicMs);
         if (broker.turn.monotonicMs < this.#sysDueMs) return;

@@ -4,7 +4,6 @@ import type { ApplicationMessage } from "../packet/application_message.ts";
 import { PacketType } from "../packet/control_packet.ts";
 import type { PublishPacket } from "../packet/publish.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
-import { holdForStore } from "./back_pressure.ts";
 import type { Broker } from "./broker.ts";
 import type { Connection } from "./connection.ts";
 import { closeWith } from "./connections.ts";
@@ -21,14 +20,6 @@ export function handlePublish(broker: Broker, connection: Connection, packet: Pu
   if (message.retain && !settings.retainAvailable) {
     return closeWith(broker, connection, ReasonCode.RetainNotSupported, "nothing is retained here");
   }
-  const changes = broker.store.changes;
-  handleByQoS(broker, connection, packet);
-  const isDiskBehind = broker.store.waitingBytes > broker.limits.storeWaitingBytesMax;
-  if (isDiskBehind && broker.store.changes !== changes) holdForStore(broker, connection);
-}
-
-function handleByQoS(broker: Broker, connection: Connection, packet: PublishPacket): void {
-  const message = packet.message;
   if (message.qos === 0) return handleQoS0(broker, connection, message);
   if (message.qos === 2 && connection.session!.incomingQoS2.has(packet.packetIdentifier)) {
     return repeatPubrec(broker, connection, packet.packetIdentifier);

@@ -1,5 +1,6 @@
 /** SUBSCRIBE: one verdict for each filter, then SUBACK, then what is retained. Spec §3.8, §3.9. @module */
 
+import { newestSerial } from "../packet/application_message.ts";
 import { PacketType, type SubscribePacket, type SubscriptionRequest } from "../packet/control_packet.ts";
 import { NO_PROPERTIES, type Properties } from "../packet/property.ts";
 import { ReasonCode, reasonName } from "../packet/reason_code.ts";
@@ -21,6 +22,7 @@ export function handleSubscribe(broker: Broker, connection: Connection, packet: 
     return closeWith(broker, connection, ReasonCode.QuotaExceeded, why);
   }
   const changes = broker.store.changes;
+  const newest = newestSerial();
   const identifier = packet.properties.subscriptionIdentifiers?.[0] ?? 0;
   const reasonCodes: ReasonCode[] = [];
   const toSendRetained: ClientSubscription[] = [];
@@ -36,7 +38,7 @@ export function handleSubscribe(broker: Broker, connection: Connection, packet: 
       reasonCodes,
       properties: explain(packet, reasonCodes),
     });
-    broker.retainedWalks.begin(connection, toSendRetained);
+    broker.retainedWalks.begin(connection, toSendRetained, newest);
   });
 }
 

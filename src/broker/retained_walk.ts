@@ -6,7 +6,6 @@
  * that is behind leaves the round until it has caught up: a thousand that never read cost nothing. @module */
 
 import { RingQueue } from "../base/ring_queue.ts";
-import { newestSerial } from "../packet/application_message.ts";
 import { OutgoingMessage } from "../session/outgoing_message.ts";
 import type { TopicWalk } from "../topic/topic_tree.ts";
 import { isBehind } from "./back_pressure.ts";
@@ -23,7 +22,6 @@ const TURN_SLICES = 8;
 
 /** What one subscription still has to get. */
 export interface RetainedWalk {
-  readonly subscription: ClientSubscription;
   readonly names: TopicWalk<RetainedMessage>;
   /** Newer messages were routed to the subscription as they came, and must not come again. */
   readonly newestSerial: number;
@@ -43,16 +41,17 @@ export class RetainedWalks {
     return this.#size;
   }
 
-  /** Begins to send what is retained under `subscriptions`: a first slice at once, if nobody else walks. */
-  begin(connection: Connection, subscriptions: readonly ClientSubscription[]): void {
+  /** Begins to send what is retained under `subscriptions`: a first slice at once, if nobody else walks.
+   * @param newestSerial of the newest message before they were entered: newer ones are routed to them as they come. */
+  begin(connection: Connection, subscriptions: readonly ClientSubscription[], newestSerial: number): void {
     if (subscriptions.length === 0) return;
-    const walks = connection.retainedWalks ??= new RingQueue();
-    const newest = newestSerial();
-    for (const subscription of subscriptions) {
-      const names = this.broker.retained.match(subscription.topicFilter);
-      walks.push({ subscription, names, newestSerial: newest });
+    const walks = connection.retainedWalks ??= new Map();
+    this.#size -= walks.size;
+    for (const { fullFilter, topicFilter } of subscriptions) {
+      walks.delete(fullFilter); // a replacement begins anew, behind the others
+      walks.set(fullFilter, { names: this.broker.retained.match(topicFilter), newestSerial });
     }
-    this.#size += subscriptions.length;
+    this.#size += walks.size;
     if (connection.isWalking || (this.#round.length === 0 && !this.#slice(connection))) return;
     this.#join(connection);
   }
@@ -63,19 +62,24 @@ export class RetainedWalks {
   }
 
   /** The "walk" event: some slices, each connection in its turn. */
-  goOn(): void {
+  goOn(failed: (connection: Connection, error: unknown) => void): void {
     this.#isPosted = false;
     for (let slices = Math.min(TURN_SLICES, this.#round.length); slices > 0; slices--) {
       const connection = this.#round.shift()!;
-      if (this.#slice(connection)) this.#round.push(connection);
-      else connection.isWalking = false;
+      try {
+        if (this.#slice(connection)) this.#round.push(connection);
+        else connection.isWalking = false;
+      } catch (error) {
+        connection.isWalking = false;
+        failed(connection, error);
+      }
     }
     if (this.#round.length > 0) this.#post();
   }
 
   /** The connection ended: so do its walks. */
   end(connection: Connection): void {
-    this.#size -= connection.retainedWalks?.length ?? 0;
+    this.#size -= connection.retainedWalks?.size ?? 0;
     connection.retainedWalks = undefined;
   }
 
@@ -96,23 +100,30 @@ export class RetainedWalks {
     if (walks === undefined) return false; // its Client left
     const session = connection.session!;
     for (let looks = 0; looks < SLICE_LOOKS; looks++) {
-      const walk = walks.peek();
-      if (walk === undefined) {
+      const first = walks.entries().next().value;
+      if (first === undefined) {
         connection.retainedWalks = undefined;
         return false;
       }
       if (isBehind(connection)) return false; // relieveIfCaughtUp resumes it
-      const { subscription, names } = walk;
-      // Removed or replaced meanwhile? A replacement walks by itself.
-      const isWanted = session.subscriptions.get(subscription.fullFilter) === subscription;
-      if (isWanted && names.advance(1, (_, retained) => this.#send(connection, walk, retained))) continue;
-      walks.shift();
+      const [fullFilter, walk] = first;
+      // Removed meanwhile? One that was replaced, and asked for nothing retained again, goes on as it is now.
+      const subscription = session.subscriptions.get(fullFilter) as ClientSubscription | undefined;
+      const isUnderWay = subscription !== undefined &&
+        walk.names.advance(1, (_, retained) => this.#send(connection, subscription, walk.newestSerial, retained));
+      if (isUnderWay) continue;
+      walks.delete(fullFilter);
       this.#size--;
     }
     return true;
   }
 
-  #send(connection: Connection, { subscription, newestSerial }: RetainedWalk, retained: RetainedMessage): void {
+  #send(
+    connection: Connection,
+    subscription: ClientSubscription,
+    newestSerial: number,
+    retained: RetainedMessage,
+  ): void {
     const { broker } = this;
     const { message, expiresAtMs } = retained;
     if (message.serial > newestSerial) return;

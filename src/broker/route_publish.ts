@@ -82,18 +82,18 @@ interface LaterDelivery {
 }
 
 function deliverLater(broker: Broker, message: ApplicationMessage, later: LaterDelivery[], ticket: number): void {
-  broker.gate.whenTicketSafe(ticket, () => {
+  broker.gate.hold(ticket, () => {
     const expiresAtMs = expiryOf(message);
     if (expiresAtMs <= broker.turn.wallMs) return;
     const expirySeconds = remainingExpiry(expiresAtMs, broker.turn.wallMs);
     for (const { session, retain, subscriptionIdentifiers, subscriptions } of later) {
       const isWanted = session.isConnected &&
-        subscriptions.some((subscription) => session.subscriptions.get(subscription.fullFilter) === subscription);
+        subscriptions.some((subscription) => session.subscriptions.has(subscription.fullFilter));
       if (isWanted) {
         session.connection!.sink.deliver(message, 0, retain, false, 0, subscriptionIdentifiers, expirySeconds);
       }
     }
-  });
+  }, message.buffer.byteLength);
 }
 
 /** Milliseconds of the wall clock at which the Message Expiry Interval has passed; Infinity = never. */

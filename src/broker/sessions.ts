@@ -72,6 +72,7 @@ export function endSession(broker: Broker, session: ClientSession): void {
   }
   handOverShared(broker, session, true);
   session.pending.clear();
+  session.window.clear();
   unstoreSession(broker, session);
   publishWill(broker, session);
 }

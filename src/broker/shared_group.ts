@@ -8,9 +8,9 @@ import type { ClientSubscription } from "./route.ts";
 export const SHARED_SUBSCRIPTION_STRATEGIES = ["round-robin", "random", "sticky", "hash"] as const;
 export type SharedSubscriptionStrategy = typeof SHARED_SUBSCRIPTION_STRATEGIES[number];
 
-/** How fit a member is for a message now. A connected member that has room is preferred to one that is full, and that
- * to one that is away and whose queue keeps the message. */
-const Fitness = { None: 0, Away: 1, Full: 2, Ready: 3 } as const;
+/** How fit a member is for a message now. One that can be sent it at once is preferred to one whose queue must take it,
+ * a connected one to one that is away, and any of them to one whose queue is full. */
+const Fitness = { None: 0, Full: 1, Away: 2, Waiting: 3, Ready: 4 } as const;
 type Fitness = typeof Fitness[keyof typeof Fitness];
 
 export class SharedGroup {
@@ -93,8 +93,11 @@ function fitnessOf(
 ): Fitness {
   const session = member.session;
   if (session === except || Math.min(qos, member.qos) < qosMin) return Fitness.None;
-  if (!session.isConnected) return session.persists && Math.min(qos, member.qos) > 0 ? Fitness.Away : Fitness.None;
-  return isReady(member) ? Fitness.Ready : Fitness.Full;
+  const usesQueue = Math.min(qos, member.qos) > 0;
+  if (!session.isConnected && !(session.persists && usesQueue)) return Fitness.None;
+  if (isReady(member)) return Fitness.Ready;
+  if (usesQueue && !session.pending.hasRoomFor(1)) return Fitness.Full;
+  return session.isConnected ? Fitness.Waiting : Fitness.Away;
 }
 
 /** FNV-1a over UTF-16 units: only has to spread publishers evenly. */

@@ -53,7 +53,7 @@ export class SharedSubscriptions {
 export function handOverShared(broker: Broker, session: ClientSession, isEnding: boolean): void {
   const heirs: Heirs = new Map();
   for (const outgoing of [...session.window.values()]) {
-    if (outgoing.sharedBy === undefined || outgoing.state !== OutgoingState.AwaitingPuback) continue;
+    if (outgoing.sharedBy === undefined || !isToBeHandedOver(outgoing)) continue;
     if (!passOn(broker, session, outgoing, isEnding, heirs)) continue;
     session.window.remove(outgoing);
     dropOutgoing(broker, session, outgoing);
@@ -63,6 +63,17 @@ export function handOverShared(broker: Broker, session: ClientSession, isEnding:
     dropOutgoing(broker, session, outgoing);
     return false;
   });
+}
+
+/** A QoS 1 message that is not acknowledged, or a QoS 2 message whose PUBLISH still waits for the store. */
+function isToBeHandedOver(outgoing: OutgoingMessage): boolean {
+  return outgoing.state === OutgoingState.AwaitingPuback ||
+    (outgoing.state === OutgoingState.AwaitingPubrec && !outgoing.wasSent);
+}
+
+/** It can be sent the message now, or its queue takes it. */
+function hasRoomFor(member: ClientSubscription, outgoing: OutgoingMessage): boolean {
+  return isReady(member) || member.session.pending.hasRoomFor(outgoing.bytes);
 }
 
 /** Who got the last message of each group, undefined = nobody can. As long as it is not a member that is ready, the
@@ -81,21 +92,24 @@ function passOn(
   const group = broker.shared.get(outgoing.sharedBy!.fullFilter);
   if (group === undefined) return false;
   let member = heirs.get(group);
-  if (!heirs.has(group) || (member !== undefined && isReady(member))) {
+  if (!heirs.has(group) || (member !== undefined && (isReady(member) || !hasRoomFor(member, outgoing)))) {
     // At QoS 0 it would lose the guarantee that this message was taken with.
     member = group.choose(outgoing.message.qos, "", from, 1);
+    // A member that is full would drop what is safe here: it is good enough when this session ends.
+    if (member !== undefined && !isEnding && !(member.session.isConnected && hasRoomFor(member, outgoing))) {
+      member = undefined;
+    }
     heirs.set(group, member);
   }
   if (member === undefined) return false;
-  // A member that is full would drop what is safe here, unless this session ends and there is no other place.
   const { session } = member;
-  if (!isEnding && !(session.isConnected && session.pending.hasRoomFor(outgoing.bytes))) return false;
   const qos = Math.min(outgoing.message.qos, member.qos);
   const { message, expiresAtMs } = outgoing;
   const retain = member.retainAsPublished && message.retain;
   const identifiers = member.subscriptionIdentifiers;
   const passedOn = new OutgoingMessage(message, qos as 1 | 2, retain, identifiers, expiresAtMs, member);
-  // At QoS 2 only when it is safe that this session has it no more.
+  // At QoS 2 only when it is safe that this session has it no more, and its publisher's identifier is.
+  passedOn.waitsForTicket = outgoing.waitsForTicket;
   if (outgoing.position !== 0) {
     dropOutgoing(broker, from, outgoing);
     passedOn.waitsForTicket = broker.store.ticket;

@@ -30,7 +30,8 @@ export class Turn {
     if (this.#isRunning) return;
     this.#isRunning = true;
     this.monotonicMs = this.clock.monotonicMs();
-    this.wallMs = this.#wallOriginMs + this.monotonicMs;
+    // Whole: a fraction would turn the largest Message Expiry Interval into one second more than its four bytes hold.
+    this.wallMs = Math.floor(this.#wallOriginMs + this.monotonicMs);
     this.scheduler.endOfTurn(this.#end);
   }
 

@@ -2,6 +2,7 @@
  * Room: pure; decides, and sends nothing. @module */
 
 import { invariant } from "../base/assert.ts";
+import { ByteBudget } from "../base/byte_budget.ts";
 import { RingQueue } from "../base/ring_queue.ts";
 import { type OutgoingMessage, OutgoingState } from "./outgoing_message.ts";
 import { PacketIdentifiers } from "./packet_identifiers.ts";
@@ -16,8 +17,9 @@ export class OutgoingWindow {
   #bytes = 0;
 
   /** @param bytesMax by `OutgoingMessage.bytes`: a Client that takes messages and never acknowledges them makes the
-   * Server remember no more than this, or one message. */
-  constructor(readonly bytesMax = Infinity) {}
+   * Server remember no more than this, or one message.
+   * @param total what all sessions hold together: the window adds to it, and does not ask. */
+  constructor(readonly bytesMax = Infinity, readonly total: ByteBudget = new ByteBudget(Infinity)) {}
 
   /** Unfinished messages. */
   get size(): number {
@@ -80,7 +82,7 @@ export class OutgoingWindow {
     outgoing.packetIdentifier = packetIdentifier;
     outgoing.state = outgoing.qos === 1 ? OutgoingState.AwaitingPuback : OutgoingState.AwaitingPubrec;
     this.#open.set(packetIdentifier, outgoing);
-    this.#bytes += outgoing.bytes;
+    this.#took(outgoing);
     this.#sendQuota--;
     outgoing.takesQuota = true;
     return true;
@@ -90,8 +92,13 @@ export class OutgoingWindow {
   restore(outgoing: OutgoingMessage): boolean {
     if (!this.#identifiers.reserve(outgoing.packetIdentifier)) return false;
     this.#open.set(outgoing.packetIdentifier, outgoing);
-    this.#bytes += outgoing.bytes;
+    this.#took(outgoing);
     return true;
+  }
+
+  /** The session has ended. */
+  clear(): void {
+    for (const outgoing of [...this.#open.values()]) this.#finish(outgoing);
   }
 
   /** @returns the finished message; undefined when none waits for a PUBACK under this identifier. */
@@ -135,10 +142,16 @@ export class OutgoingWindow {
     return this.#open.values();
   }
 
+  #took(outgoing: OutgoingMessage): void {
+    this.#bytes += outgoing.bytes;
+    this.total.take(outgoing.bytes);
+  }
+
   #finish(outgoing: OutgoingMessage): void {
     this.#open.delete(outgoing.packetIdentifier);
     outgoing.state = OutgoingState.Queued; // a PUBLISH that still waits for the store must not leave any more
     this.#bytes -= outgoing.bytes;
+    this.total.giveBack(outgoing.bytes);
     this.#identifiers.release(outgoing.packetIdentifier);
     // One that took none gives none: a PUBREL sent beyond a quota that was used up, an answer to an earlier connection's
     // PUBLISH. Otherwise more would be open than the Client allows [MQTT-3.3.4-9].

@@ -8,11 +8,18 @@ import type { OutgoingMessage } from "./outgoing_message.ts";
 /** What gives way when the queue is full: the message that arrives, or the oldest ones. */
 export type QueuePolicy = "drop-newest" | "drop-oldest";
 
+/** A walk through the whole queue for what has expired comes once in this time. */
+const PASS_MS = 1_000;
+/** So much every session may queue, whatever others hold of the total. */
+const SHARE_BYTES = 64 * 1024;
+
 export class PendingQueue {
   readonly #queue = new RingQueue<OutgoingMessage>();
   #bytes = 0;
   /** No message in the queue expires before this; Infinity = none expires. A lower bound. */
   #earliestExpiryMs = Infinity;
+  /** Not before then the whole queue is looked through again. */
+  #nextPassMs = -Infinity;
 
   /** @param total what the queues of all sessions may hold together. Default: no bound. */
   constructor(
@@ -40,7 +47,7 @@ export class PendingQueue {
 
   hasRoomFor(bytes: number): boolean {
     return this.#queue.length < this.messagesMax && this.#bytes + bytes <= this.bytesMax &&
-      this.total.hasRoomFor(bytes);
+      this.#totalHasRoomFor(bytes);
   }
 
   /** Appends; when full, drops what has expired, and then by the policy.
@@ -50,7 +57,9 @@ export class PendingQueue {
     const bytes = outgoing.bytes;
     if (!this.hasRoomFor(bytes)) {
       if (this.#earliestExpiryMs <= wallMs) this.#dropExpired(wallMs, dropped);
-      if (this.policy === "drop-oldest" && bytes <= this.bytesMax) {
+      // What others hold of the total does not become less by emptying this queue.
+      const canHelp = bytes <= this.bytesMax && (bytes <= SHARE_BYTES || this.total.hasRoomFor(bytes - this.#bytes));
+      if (this.policy === "drop-oldest" && canHelp) {
         while (this.#queue.length > 0 && !this.hasRoomFor(bytes)) dropped(this.shift()!);
       }
       if (!this.hasRoomFor(bytes)) return dropped(outgoing);
@@ -79,9 +88,8 @@ export class PendingQueue {
   /** Takes out what `keep` refuses, in one pass; the order of the rest stays. */
   filter(keep: (outgoing: OutgoingMessage) => boolean): void {
     for (let remaining = this.#queue.length; remaining > 0; remaining--) {
-      const outgoing = this.#queue.shift()!;
-      if (keep(outgoing)) this.#queue.push(outgoing);
-      else this.#left(outgoing);
+      const outgoing = this.shift()!; // gives its bytes back first: `keep` may pass it on to another queue
+      if (keep(outgoing)) this.restore(outgoing);
     }
   }
 
@@ -96,12 +104,22 @@ export class PendingQueue {
     return this.#queue[Symbol.iterator]();
   }
 
+  #totalHasRoomFor(bytes: number): boolean {
+    return this.#bytes + bytes <= SHARE_BYTES || this.total.hasRoomFor(bytes);
+  }
+
   #left(outgoing: OutgoingMessage): void {
     this.#bytes -= outgoing.bytes;
     this.total.giveBack(outgoing.bytes);
   }
 
+  /** From the head on, which is all there is to do when all have the same interval; now and then in the whole queue. */
   #dropExpired(wallMs: number, dropped: (outgoing: OutgoingMessage) => void): void {
+    for (let head = this.peek(); head !== undefined && head.expiresAtMs <= wallMs; head = this.peek()) {
+      dropped(this.shift()!);
+    }
+    if (wallMs < this.#nextPassMs) return;
+    this.#nextPassMs = wallMs + PASS_MS;
     this.#earliestExpiryMs = Infinity;
     this.filter((outgoing) => {
       if (outgoing.expiresAtMs <= wallMs) {

@@ -45,7 +45,7 @@ export class Session {
     /** What the queues of all sessions may hold together. Default: no bound. */
     queueBudget?: ByteBudget,
   ) {
-    this.window = new OutgoingWindow(limits.queuedBytesMax);
+    this.window = new OutgoingWindow(limits.queuedBytesMax, queueBudget);
     this.pending = new PendingQueue(limits.queuedMessagesMax, limits.queuedBytesMax, limits.queuePolicy, queueBudget);
   }
 

@@ -42,26 +42,31 @@ Deno.test("expired messages make room in a full queue before the policy drops a 
   }
 });
 
-Deno.test("limits.queuedBytesTotalMax bounds the queues of all sessions together, and what leaves makes room", async () => {
-  await using broker = await TestBroker.start({ config: { limits: { queuedBytesTotalMax: 5_000 } } });
+Deno.test("limits.queuedBytesTotalMax bounds the queues of all sessions together, beyond a small share of each", async () => {
+  await using broker = await TestBroker.start({ config: { limits: { queuedBytesTotalMax: 300_000 } } });
   const away: TestClient[] = [];
-  for (let i = 0; i < 10; i++) {
+  for (let i = 0; i < 5; i++) {
     const client = await broker.connect({ clientId: `away-${i}`, ...PERSISTENT });
-    await client.subscribe(`t/${i}`, { qos: 1 });
+    await client.subscribe([`t/${i}`, "all"], { qos: 1 });
     away.push(client);
   }
   for (const client of away) await broker.lose(client);
   const publisher = await broker.connect();
-  const payload = "x".repeat(1_000);
-  for (let i = 0; i < 10; i++) await publisher.publishAcknowledged(`t/${i}`, payload, { qos: 1 });
-  const { queuedMessages, queuedBytes } = broker.server.snapshot();
-  assertEquals(queuedMessages, 4);
-  assertEquals(queuedBytes <= 5_000, true);
-  // The first four sessions end, one by its client's wish, and others may have the room.
-  for (let i = 0; i < 4; i++) await (await broker.connect({ clientId: `away-${i}` })).disconnect();
+  const payload = "x".repeat(50_000);
+  // One hog takes what there is for all, and then gets no more.
+  for (let i = 0; i < 10; i++) await publisher.publishAcknowledged("t/0", payload, { qos: 1 });
+  assertEquals(broker.server.snapshot().queuedMessages, 5);
+  // The others have their share still, and no more than that.
+  for (let i = 0; i < 2; i++) await publisher.publishAcknowledged("all", payload, { qos: 1 });
+  assertEquals(broker.server.snapshot().queuedMessages, 5 + 4);
+  // What leaves makes room, be it taken by its client or given up with its session.
+  const back = await broker.connect({ clientId: "away-0", cleanStart: false, ...PERSISTENT });
+  assertEquals((await drain(back)).length, 5);
+  for (let i = 1; i < 5; i++) await (await broker.connect({ clientId: `away-${i}` })).disconnect();
   assertEquals(broker.server.snapshot().queuedBytes, 0);
-  for (let i = 5; i < 9; i++) await publisher.publishAcknowledged(`t/${i}`, payload, { qos: 1 });
-  assertEquals(broker.server.snapshot().queuedMessages, 4);
+  await broker.lose(back);
+  for (let i = 0; i < 10; i++) await publisher.publishAcknowledged("t/0", payload, { qos: 1 });
+  assertEquals(broker.server.snapshot().queuedMessages, 5);
 });
 
 Deno.test("limits.subscriptionCharsPerSessionMax bounds the Topic Filters of a session by weight", async () => {

@@ -3,7 +3,7 @@
 import type { Clock } from "../../src/base/clock.ts";
 
 export class FakeClock implements Clock {
-  #monotonicMs = 1_000;
+  #monotonicMs = 1_000.375; // as of a real one, not whole
   #wallMs = Date.UTC(2026, 0, 1);
 
   monotonicMs(): number {
