@@ -9,12 +9,21 @@
  * ```
  * @module */
 
+export type {
+  AuthenticationExchange,
+  AuthenticationStep,
+  AuthenticationVerdict,
+  Authenticator,
+  ConnectAttempt,
+} from "./auth/authenticator.ts";
+export type { Authorizer, Identity } from "./auth/authorizer.ts";
+export type { Clock } from "./base/clock.ts";
 export { configureLog, getLog, type Log } from "./base/log.ts";
 export type { BrokerSnapshot } from "./broker/snapshot.ts";
 export { type Config, ConfigError, makeConfig, type PartialConfig } from "./config/config.ts";
 export type { PacketObserver } from "./connection/packet_observer.ts";
 export { MemoryStore } from "./persistence/memory_store.ts";
-export type { Store } from "./persistence/store.ts";
+export type { OutgoingRecord, SessionRecord, Store, StoreVisitor, SubscriptionRecord } from "./persistence/store.ts";
 export { type RunningServer, type ServerParts, startServer } from "./server.ts";
 export type { ByteStream } from "./transport/byte_stream.ts";
 export type { Listener } from "./transport/listener.ts";

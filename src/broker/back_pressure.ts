@@ -159,6 +159,8 @@ function settlePatience(broker: Broker, receiver: Connection): void {
 
 /** It was given up, and something has been written to it since. */
 function regainsTrust(broker: Broker, receiver: Connection): boolean {
+  // With a long backlog its publishers would wait until all of that is gone: they wait for little, or not at all.
+  if (receiver.sink.outboundBytes > broker.limits.outboundMarkBytes * PATIENCE_MAX) return false;
   const bytes = receiver.sink.bytesWritten - receiver.bytesWrittenBefore;
   if (bytes < broker.limits.outboundMarkBytes * forgivenessFactor(receiver)) return false;
   receiver.laggingUntilMs = 0;

@@ -11,6 +11,8 @@ import { type Connection, ConnectionState } from "./connection.ts";
 const REPEAT_MS = 60_000;
 /** Filters that a line names; the rest is counted. */
 const FILTERS_NAMED = 8;
+/** A longer one is cut: it must not push the verdict out of the line. */
+const FILTER_LENGTH_MAX = 100;
 
 export class BrokerLog {
   #retainedFullAtMs = -Infinity;
@@ -29,8 +31,10 @@ export class BrokerLog {
     const { clientId, protocolVersion, keepAlive } = connection;
     const { remoteAddress } = connection.sink;
     const { cleanStart } = packet;
-    const userName = connection.identity?.userName;
-    const user = userName === undefined ? "" : `, u'${userName}'`;
+    // Without accounts nobody has checked the name that a Client gives itself.
+    const isChecked = connection.identity?.userName !== undefined;
+    const userName = connection.identity?.userName ?? packet.userName;
+    const user = userName === undefined ? "" : `, u'${userName}'${isChecked ? "" : " unchecked"}`;
     const text = `New client connected from ${remoteAddress} as ${clientId} ` +
       `(p${protocolVersion}, c${cleanStart ? 1 : 0}, k${keepAlive}${user}).`;
     this.log.info(text, {
@@ -92,7 +96,8 @@ export class BrokerLog {
     const { clientId } = connection;
     const filters = requests.slice(0, FILTERS_NAMED).map((request, i) => {
       const reasonCode = reasonCodes[i];
-      return `${request.topicFilter} (${reasonCode < 0x80 ? `q${reasonCode}` : reasonName(reasonCode)})`;
+      const verdict = reasonCode < 0x80 ? `q${reasonCode}` : `refused: ${reasonName(reasonCode)}`;
+      return `${cut(request.topicFilter)} (${verdict})`;
     });
     const text = `${clientId} subscribed: ${filters.join(", ")}${furtherOf(requests.length)}.`;
     this.log.info(text, { event: "subscribe", clientId, count: requests.length });
@@ -101,7 +106,7 @@ export class BrokerLog {
   unsubscribed(connection: Connection, topicFilters: readonly string[]): void {
     if (!this.log.isEnabled("info")) return;
     const { clientId } = connection;
-    const named = topicFilters.slice(0, FILTERS_NAMED).join(", ");
+    const named = topicFilters.slice(0, FILTERS_NAMED).map(cut).join(", ");
     const text = `${clientId} unsubscribed: ${named}${furtherOf(topicFilters.length)}.`;
     this.log.info(text, { event: "unsubscribe", clientId, count: topicFilters.length });
   }
@@ -155,6 +160,10 @@ export class BrokerLog {
       clientId,
     });
   }
+}
+
+function cut(topicFilter: string): string {
+  return topicFilter.length <= FILTER_LENGTH_MAX ? topicFilter : `${topicFilter.slice(0, FILTER_LENGTH_MAX)}…`;
 }
 
 function furtherOf(count: number): string {

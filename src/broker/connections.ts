@@ -2,6 +2,7 @@
 
 import { Timer } from "../base/timer_wheel.ts";
 import { PacketType } from "../packet/control_packet.ts";
+import { NO_PROPERTIES } from "../packet/property.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { endHold } from "./back_pressure.ts";
 import type { Broker } from "./broker.ts";
@@ -23,11 +24,12 @@ export function refuseConnect(broker: Broker, connection: Connection, reasonCode
 
 /** Ends a connection for what its Client did, or for what became of us. A 5.0 Client that was let in hears why
  * [MQTT-4.13.1-1]; DISCONNECT from the Server does not exist before CONNACK [MQTT-3.14.0-1] nor before 5.0.
- * @param why for the log and the Reason String; without anything secret. */
+ * @param why for the log and the Reason String, without anything secret; "" when the Reason Code says it all. */
 export function closeWith(broker: Broker, connection: Connection, reasonCode: ReasonCode, why: string): void {
   if (connection.state === ConnectionState.Closed) return;
   if (connection.isConnected && connection.protocolVersion === 5) {
-    connection.sink.send({ type: PacketType.Disconnect, reasonCode, properties: { reasonString: why } });
+    const properties = why === "" ? NO_PROPERTIES : { reasonString: why };
+    connection.sink.send({ type: PacketType.Disconnect, reasonCode, properties });
   }
   endConnection(broker, connection, reasonCode, why);
 }

@@ -62,6 +62,7 @@ export class Dispatcher {
     const connection = new Connection(sink);
     connection.lastReceivedMs = broker.turn.monotonicMs;
     broker.connections.add(connection);
+    broker.statistics.connectionsOpened++;
     broker.log.opened(connection);
     sink.onRelief = () => this.post({ kind: "relief", connection });
     // Twice the limit: a Client beyond it may still be told so, by CONNACK; a flood beyond that is not listened to.
@@ -147,7 +148,7 @@ export class Dispatcher {
     broker.isShuttingDown = true;
     for (const connection of [...broker.connections]) {
       try {
-        closeWith(broker, connection, ReasonCode.ServerShuttingDown, "the server is shutting down");
+        closeWith(broker, connection, ReasonCode.ServerShuttingDown, "");
       } catch (error) {
         this.#failed(connection, error);
       }
@@ -237,7 +238,6 @@ export class Dispatcher {
 
   #broke(connection: Connection, error: PeerError, connectVersion: ProtocolVersion | undefined): void {
     const broker = this.#broker;
-    broker.log.broke(connection, error);
     if (connection.state === ConnectionState.AwaitingConnect && connectVersion !== undefined) {
       connection.protocolVersion = connectVersion;
       connection.sink.configure({
@@ -246,8 +246,9 @@ export class Dispatcher {
         topicAliasMaximum: 0,
         requestProblemInformation: true,
       });
-      refuseConnect(broker, connection, error.reasonCode, error.message);
+      refuseConnect(broker, connection, error.reasonCode, `${error.message} [${error.statement}]`);
     } else {
+      broker.log.broke(connection, error);
       closeWith(broker, connection, error.reasonCode, `${error.message} [${error.statement}]`);
     }
   }

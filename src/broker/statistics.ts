@@ -5,6 +5,8 @@ export class Statistics {
   clientsMaximum = 0;
   /** Sessions that ended because their Session Expiry Interval passed. */
   clientsExpired = 0;
+  /** Network Connections since the start. */
+  connectionsOpened = 0;
   /** CONNECTs since the start, accepted or not. */
   connectsReceived = 0;
   /** QoS 1 and 2 messages that a full queue could not take. */

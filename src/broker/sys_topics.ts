@@ -20,6 +20,7 @@ const LOADS = {
   "publish/dropped": droppedMessages,
   "bytes/received": (broker: Broker) => broker.traffic.bytesReceived,
   "bytes/sent": (broker: Broker) => broker.traffic.bytesSent,
+  "sockets": (broker: Broker) => broker.statistics.connectionsOpened,
   "connections": (broker: Broker) => broker.statistics.connectsReceived,
 } as const;
 

@@ -102,3 +102,36 @@ Deno.test("back pressure: one that has read well is waited for, whatever strange
   publish();
   assertEquals(publisher.sink.isPaused, true);
 });
+
+Deno.test("back pressure: strangers that leave before the time is over are booked, too", async () => {
+  const { broker, publisher, publish } = await make();
+  let pausedMs = 0;
+  for (let i = 0; i < 100; i++) {
+    const stranger = broker.connect(`stranger-${i}`);
+    broker.subscribe(stranger.connection, "a");
+    stranger.sink.congested = true;
+    publish();
+    broker.pass(90);
+    if (publisher.sink.isPaused) pausedMs += 90;
+    broker.dispatcher.ended(stranger.connection, "gone");
+  }
+  assertLessOrEqual(pausedMs, 300 + 9_000 * 0.1 + 200);
+});
+
+Deno.test("back pressure: one that was given up is not waited for while it has a long backlog, however well it reads", async () => {
+  const { broker, publisher, slow, publish } = await make();
+  slow.sink.congested = true;
+  publish();
+  broker.pass(200);
+  slow.sink.outboundBytes = 30 * 1024 * 1024;
+  for (let i = 0; i < 50; i++) {
+    slow.sink.bytesWritten += 1024 * 1024;
+    publish();
+    broker.pass(50);
+    assertEquals(publisher.sink.isPaused, false);
+  }
+  slow.sink.outboundBytes = 1024 * 1024;
+  slow.sink.bytesWritten += 100 * 1024 * 1024;
+  publish();
+  assertEquals(publisher.sink.isPaused, true);
+});

@@ -178,3 +178,100 @@ Deno.test("an authorizer that throws ends the connection that it was asked for, 
   assertEquals(errors.length >= 3, true);
   assertStringIncludes(errors[0].text, "on fire");
 });
+
+Deno.test("a malformed packet of a client whose will cannot be judged ends this connection only", async () => {
+  const authorizer = new TableAuthorizer();
+  await using broker = await TestBroker.start({ authorizer });
+  const witness = await broker.connect();
+  const client = await broker.connect({ will: { topicName: "w" } });
+  authorizer.mayPublish = () => {
+    throw new Error("the table is on fire");
+  };
+  await client.sendBytes(Uint8Array.of(0xf1, 0xff, 0xff, 0xff, 0xff, 0xff));
+  await client.expectDisconnect(ReasonCode.MalformedPacket);
+  await broker.advance(100);
+  await witness.expectNothing();
+  assertEquals(broker.server.snapshot().connectedClients, 1);
+});
+
+Deno.test("an authorizer that throws in the walk over retained messages ends that walk's connection, and the others walk on", async () => {
+  const authorizer = new TableAuthorizer();
+  await using broker = await TestBroker.start({ authorizer });
+  const publisher = await broker.connect();
+  for (let i = 0; i < 3_000; i++) await publisher.publish(`r/${i}`, "x", { retain: true });
+  await publisher.expectNothing();
+  authorizer.mayReceive = (identity, topicName) => {
+    if (identity.clientId === "bad" && topicName === "r/999") throw new Error("the table is on fire");
+    return true;
+  };
+  const good = await broker.connect({ clientId: "good" });
+  const bad = await broker.connect({ clientId: "bad" });
+  await good.subscribe("r/#");
+  await bad.subscribe("r/#");
+  let received = 0;
+  while (received < 3_000) {
+    received += (await drain(good)).length;
+    await delay(1);
+  }
+  assertEquals(received, 3_000);
+  assertEquals(broker.server.snapshot().connectedClients, 2);
+});
+
+Deno.test("[MQTT-3.8.4-4] a subscription that is replaced with Retain Handling 1 still gets all that is retained", async () => {
+  await using broker = await TestBroker.start();
+  const publisher = await broker.connect();
+  for (let i = 0; i < 3_000; i++) await publisher.publish(`r/${i}`, "x", { retain: true });
+  await publisher.expectNothing();
+  const client = await broker.connect();
+  const subscription = { topicFilter: "r/#", qos: 0, noLocal: false, retainAsPublished: false } as const;
+  for (const retainHandling of [0, 1] as const) {
+    await client.send({
+      type: PacketType.Subscribe,
+      packetIdentifier: retainHandling + 1,
+      subscriptions: [{ ...subscription, retainHandling }],
+      properties: {},
+    });
+  }
+  let received = 0;
+  do {
+    await delay(1);
+    received += (await drain(client)).length;
+  } while (broker.server.snapshot().retainedWalks > 0);
+  received += (await drain(client)).length;
+  assertEquals(received, 3_000);
+});
+
+Deno.test("the largest Message Expiry Interval comes through as it is", async () => {
+  await using broker = await TestBroker.start();
+  const subscriber = await broker.connect();
+  await subscriber.subscribe("t", { qos: 1 });
+  const publisher = await broker.connect();
+  const properties = { messageExpiryInterval: 0xffff_ffff };
+  for (let i = 0; i < 50; i++) {
+    broker.clock.advance(0.3);
+    await publisher.publishAcknowledged("t", "x", { qos: 1, properties });
+    const publish = await subscriber.expectPublish();
+    assertEquals(publish.properties.messageExpiryInterval, 0xffff_ffff);
+    await subscriber.acknowledge(PacketType.Puback, publish.packetIdentifier);
+  }
+});
+
+Deno.test("messages of a member that ends go to the members that have room, not to one whose queue is full", async () => {
+  await using broker = await TestBroker.start({ config: { limits: { queuedMessagesMax: 10, backpressureMsMax: 0 } } });
+  const options = (clientId: string) => ({ clientId, cleanStart: false, properties: { sessionExpiryInterval: 3600 } });
+  const publisher = await broker.connect();
+  const first = await broker.connect(options("first"));
+  await first.subscribe("$share/g/t", { qos: 1 });
+  await broker.lose(first);
+  for (let i = 0; i < 5; i++) await publisher.publishAcknowledged("t", `m${i}`, { qos: 1 });
+  const full = await broker.connect(options("full"));
+  await full.subscribe(["$share/g/t", "own"], { qos: 1 });
+  const roomy = await broker.connect(options("roomy"));
+  await roomy.subscribe("$share/g/t", { qos: 1 });
+  for (const client of [full, roomy]) await broker.lose(client);
+  for (let i = 0; i < 10; i++) await publisher.publishAcknowledged("own", "x", { qos: 1 });
+  // The first session ends: what it held has one good place.
+  await (await broker.connect({ clientId: "first" })).disconnect();
+  const texts = await drain(await broker.connect(options("roomy")));
+  assertEquals(texts, ["m0", "m1", "m2", "m3", "m4"]);
+});

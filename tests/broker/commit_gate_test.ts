@@ -395,3 +395,87 @@ Deno.test("the store never hears of a message that a full queue drops", async ()
   await publisher.publishAcknowledged("t", "dropped", { qos: 1 });
   assertEquals(store.changes, changes);
 });
+
+Deno.test("[MQTT-4.6.0-5] QoS 2 messages that wait for the store leave in the order they were published, also around one that is too large", async () => {
+  await using it = await start();
+  const small = await it.broker.connect({ properties: { maximumPacketSize: 60, receiveMaximum: 3 } });
+  await small.subscribe("passed", { qos: 2 });
+  it.store.hold();
+  let packetIdentifier = 0;
+  for (const text of ["A", "B".repeat(100), "C", "D"]) {
+    await it.lasting.publish("passed", text, { qos: 2, packetIdentifier: ++packetIdentifier });
+  }
+  await it.store.held();
+  await it.lasting.expectNothing();
+  it.store.release();
+  const texts: string[] = [];
+  while (texts.length < 3) texts.push((await small.expectPublish()).text);
+  assertEquals(texts, ["A", "C", "D"]);
+});
+
+Deno.test("[MQTT-3.3.2-5] a QoS 2 message that expires while it waits for the store is not sent", async () => {
+  await using it = await start();
+  it.store.hold();
+  const properties = { messageExpiryInterval: 1 };
+  await it.lasting.publish("passed", "late", { qos: 2, packetIdentifier: 1, properties });
+  await it.store.held();
+  await it.broker.advance(5_000);
+  it.store.release();
+  await it.lasting.expect(PacketType.Pubrec);
+  await it.passing.expectNothing();
+  assertEquals(it.broker.server.snapshot().queuedMessages, 0);
+});
+
+Deno.test("a QoS 2 message that waits for the store goes to another member when the first one leaves", async () => {
+  await using it = await start();
+  const first = await it.broker.connect();
+  await first.subscribe("$share/g/s", { qos: 2 });
+  it.store.hold();
+  await it.lasting.publish("s", "x", { qos: 2, packetIdentifier: 1 });
+  await it.store.held();
+  await it.passing.subscribe("$share/g/s", { qos: 2 });
+  await first.disconnect();
+  await it.passing.expectNothing();
+  it.store.release();
+  assertEquals((await it.passing.expectPublish()).text, "x");
+});
+
+Deno.test("a publisher that waits for the disk does not run into its Keep Alive", async () => {
+  const store = new DelayedStore();
+  await using broker = await TestBroker.start({ store, config: { limits: { storeWaitingBytesMax: 1_000 } } });
+  const keeper = await broker.connect({ clientId: "keeper", properties: LASTING });
+  await keeper.subscribe("kept", { qos: 1 });
+  const publisher = await broker.connect({ keepAlive: 2 });
+  store.hold();
+  await publisher.publish("kept", "x".repeat(2_000), { qos: 1 });
+  await store.held();
+  for (let i = 0; i < 5; i++) {
+    await publisher.send({ type: PacketType.Pingreq });
+    await broker.advance(1_000);
+  }
+  store.release();
+  await publisher.expect(PacketType.Puback);
+  for (let i = 0; i < 5; i++) await publisher.expect(PacketType.Pingresp);
+});
+
+Deno.test("whatever adds to what waits for the disk is not read without bound", async () => {
+  const store = new DelayedStore();
+  await using broker = await TestBroker.start({ store, config: { limits: { storeWaitingBytesMax: 20_000 } } });
+  const client = await broker.connect({ clientId: "c", properties: LASTING });
+  store.hold();
+  const flood = (async () => {
+    for (let i = 0; i < 1_000; i++) {
+      const subscriptions = [
+        { topicFilter: "a", qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 2 } as const,
+      ];
+      await client.send({ type: PacketType.Subscribe, packetIdentifier: i + 1, subscriptions, properties: {} });
+    }
+  })();
+  await store.held();
+  await broker.advance(100);
+  const { heldActions } = broker.server.snapshot();
+  assertEquals(heldActions > 0 && heldActions < 200, true, `${heldActions} actions wait`);
+  store.release();
+  await flood;
+  for (let i = 0; i < 1_000; i++) await client.expect(PacketType.Suback);
+});
