@@ -2,7 +2,7 @@
  * In: an object of a file, of options or of an embedding program. Out: `Config`. @module */
 
 import * as v from "valibot";
-import { configKey, nearestPath, sectionNames } from "./keys.ts";
+import { configKey, isName, sectionNames, unknownKeyHint } from "./keys.ts";
 import { configSchema, RELATIONS } from "./schema.ts";
 
 type DeepReadonly<T> = T extends readonly (infer Item)[] ? readonly Item[]
@@ -22,10 +22,12 @@ export type SharedSubscriptionStrategy = Config["sharedSubscriptionStrategy"];
 export interface ConfigProblem {
   /** "limits.connectionsMax" */
   readonly path: string;
-  /** What was given, or undefined for a key that should not be there. */
+  /** What was given. */
   readonly value: unknown;
-  /** "a whole number from 1 to 65535", "no such key; did you mean …?" */
+  /** "a whole number from 1 to 65535"; for an unknown key what to do: "did you mean …?" */
   readonly expected: string;
+  /** true: there is no such key. */
+  readonly unknownKey?: boolean;
   /** true: the value is allowed by itself, and not beside another one. */
   readonly relation?: boolean;
 }
@@ -53,17 +55,19 @@ export function makeConfig(partial: PartialConfig = {}): Config {
 export function checkConfig(
   partial: unknown,
 ): { config: Config; problems: [] } | { config: undefined; problems: ConfigProblem[] } {
-  // The schema library takes a list for an object without keys.
-  for (const path of ["", ...sectionNames()]) {
-    const value = path === "" ? partial : valueAt(partial, path);
-    if (Array.isArray(value)) return { config: undefined, problems: [notAnObject(path, value)] };
-  }
+  if (Array.isArray(partial)) return { config: undefined, problems: [notAnObject("", partial)] };
   const result = v.safeParse(configSchema, partial);
-  if (!result.success) return { config: undefined, problems: result.issues.map(problemOf) };
+  const misshapen = shapeProblems(partial);
+  if (!result.success || misshapen.length > 0) {
+    const wrongValues = (result.issues ?? []).filter((issue) => !isUnknownKey(issue)).map(problemOf);
+    // One value may break several rules, and one list have several wrong items: that is one line.
+    const byPath = new Map([...wrongValues, ...misshapen].map((problem) => [problem.path, problem]));
+    return { config: undefined, problems: [...byPath.values()] };
+  }
   const problems: ConfigProblem[] = [];
   for (const { path, broken, allowed } of RELATIONS) {
     if (broken(result.output)) {
-      problems.push({ path, value: valueAt(result.output, path), expected: allowed, relation: true });
+      problems.push({ path, value: valueAt(result.output, path), expected: allowed(result.output), relation: true });
     }
   }
   return problems.length > 0 ? { config: undefined, problems } : { config: deepFreeze(result.output), problems: [] };
@@ -72,14 +76,20 @@ export function checkConfig(
 /** "limits.connectionsMax: 0 is not allowed; allowed: a whole number from 1 to 1000000000" */
 export function describeProblem(problem: ConfigProblem, from = ""): string {
   const where = from === "" ? problem.path : `${problem.path} (${from})`;
-  return problem.value === undefined
-    ? `${where}: ${problem.expected}`
+  return problem.unknownKey === true
+    ? `${where}: no such key (given ${show(problem.value)}); ${problem.expected}`
     : `${where}: ${show(problem.value)} is not allowed; allowed: ${problem.expected}`;
 }
 
 /** How a value is shown to people: JSON, cut when long. */
 export function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? String(value);
+  } catch {
+    // An embedding program may give an object that holds itself.
+    text = Object.prototype.toString.call(value);
+  }
   return text.length > 80 ? text.slice(0, 79) + "…" : text;
 }
 
@@ -99,15 +109,33 @@ function problemOf(issue: v.BaseIssue<unknown>): ConfigProblem {
   const path = configKey(fullPath) === undefined && configKey(names[0] ?? "") !== undefined ? names[0] : fullPath;
   const key = configKey(path);
   if (key !== undefined) return { path, value: valueAt(issue.path![0].input, path), expected: key.allowed };
-  if (issue.type === "strict_object" && issue.expected === "never") {
-    const meant = nearestPath(path);
-    return {
-      path,
-      value: undefined,
-      expected: "no such key" + (meant === undefined ? "" : `; did you mean ${meant}?`),
-    };
-  }
   return notAnObject(path, issue.input);
+}
+
+/** What the schema library does not tell: it stops at the first unknown key of each object, and takes a list for an
+ * object without keys. */
+function shapeProblems(partial: unknown): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  for (const section of ["", ...sectionNames()]) {
+    const object = section === "" ? partial : valueAt(partial, section);
+    if (typeof object !== "object" || object === null) continue;
+    if (Array.isArray(object)) {
+      problems.push(notAnObject(section, object));
+      continue;
+    }
+    // Inherited names, too: the schema library sees them.
+    for (const name in object) {
+      if (isName(section, name)) continue;
+      const path = section === "" ? name : `${section}.${name}`;
+      const value = (object as Record<string, unknown>)[name];
+      problems.push({ path, value, expected: unknownKeyHint(path), unknownKey: true });
+    }
+  }
+  return problems;
+}
+
+function isUnknownKey(issue: v.BaseIssue<unknown>): boolean {
+  return issue.type === "strict_object" && issue.expected === "never";
 }
 
 function notAnObject(path: string, value: unknown): ConfigProblem {

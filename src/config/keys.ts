@@ -73,6 +73,21 @@ export function nearestPath(path: string): string | undefined {
     paths.find((other) => other.slice(other.lastIndexOf(".") + 1).toLowerCase() === lastName);
 }
 
+/** true: an object of this section ("" = the whole) may have a key of this name. */
+export function isName(section: string, name: string): boolean {
+  if (name.includes(".")) return false;
+  return section === "" ? KEYS_BY_PATH.has(name) || SECTIONS.has(name) : KEYS_BY_PATH.has(`${section}.${name}`);
+}
+
+/** What to do about an unknown key: "did you mean limits.connectionsMax?" */
+export function unknownKeyHint(path: string): string {
+  const meant = nearestPath(path);
+  if (meant === undefined) return "`help config` lists the keys";
+  // { "log.level": … } in a file.
+  if (meant === path) return `write { ${path.split(".").map((name) => JSON.stringify(name)).join(": { ")}: … } }`;
+  return `did you mean ${meant}?`;
+}
+
 /** "limits.connectionsMax" → "QUETZAL_LIMITS_CONNECTIONS_MAX" */
 export function environmentName(path: string): string {
   const words = path.replace("QoS", "Qos").replace(/([a-z0-9])([A-Z])/g, "$1_$2").replaceAll(".", "_");

@@ -117,7 +117,7 @@ export const LIMIT_RULES = {
   /** Many slow readers together must not take the machine either. */
   outboundBytesTotalMax: rule(GiB, 64 * KiB, BYTES_MAX, "bytes", "bytes that wait to be written to all connections"),
   /** Enough for a hiccup of a good network, short enough that a stalled reader is not felt by the others. */
-  backpressureMsMax: rule(100, 0, 60_000, "ms", "how long one slow subscriber may hold back its publishers"),
+  backpressureMsMax: rule(100, 0, 60_000, "ms", "how long publishers wait for a subscriber that takes nothing"),
   /** After this long without being slow a subscriber may hold its publishers again. */
   backpressureForgiveMs: rule(
     10_000,

@@ -4,7 +4,7 @@
 
 import { parse } from "@std/jsonc/parse";
 import { checkConfig, type Config, ConfigError, type ConfigProblem, describeProblem, valueAt } from "./config.ts";
-import { CONFIG_KEYS, configKey, ENVIRONMENT_PREFIX, isSection, nearest, nearestPath } from "./keys.ts";
+import { CONFIG_KEYS, configKey, ENVIRONMENT_PREFIX, isSection, nearest, unknownKeyHint } from "./keys.ts";
 
 /** Names the file; it is no key of the file itself. */
 export const CONFIG_FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG";
@@ -116,8 +116,7 @@ export async function readConfigFile(path: string): Promise<string> {
 /** "no such key; did you mean limits.connectionsMax?" */
 export function describeUnknownKey(path: string): string {
   if (isSection(path)) return `${path} is a group of keys; name one of them, such as ${firstKeyOf(path)}`;
-  const meant = nearestPath(path);
-  return `${path}: no such key` + (meant === undefined ? "" : `; did you mean ${meant}?`);
+  return `${path}: no such key; ${unknownKeyHint(path)}`;
 }
 
 function firstKeyOf(section: string): string {

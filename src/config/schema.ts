@@ -61,7 +61,8 @@ export const configSchema = v.strictObject({
   ),
   allowAnonymous: keyOrNothing(
     v.boolean(),
-    "let clients in that bring no user name; left out: on loopback addresses only",
+    "let everybody in, unchecked: there are no accounts yet, and user names are ignored; " +
+      "left out: on loopback addresses only",
   ),
   protocolVersions: key(
     v.pipe(v.array(v.picklist([3, 4, 5])), v.minLength(1)),
@@ -123,21 +124,23 @@ type Parsed = v.InferOutput<typeof configSchema>;
 export const RELATIONS: readonly {
   readonly path: string;
   readonly broken: (config: Parsed) => boolean;
-  readonly allowed: string;
+  readonly allowed: (config: Parsed) => string;
 }[] = [
   {
     path: "limits.maximumPacketSize",
     broken: ({ limits }) => limits.maximumPacketSize > limits.outboundBytesMax,
-    allowed: "at most limits.outboundBytesMax, or the largest packets could be accepted and never be delivered",
+    allowed: ({ limits }) =>
+      `at most limits.outboundBytesMax (${limits.outboundBytesMax}), ` +
+      "or the largest packets could be accepted and never be delivered",
   },
   {
     path: "limits.outboundMarkBytes",
     broken: ({ limits }) => limits.outboundMarkBytes > limits.outboundBytesMax,
-    allowed: "at most limits.outboundBytesMax",
+    allowed: ({ limits }) => `at most limits.outboundBytesMax (${limits.outboundBytesMax})`,
   },
   {
     path: "limits.outboundBytesMax",
     broken: ({ limits }) => limits.outboundBytesMax > limits.outboundBytesTotalMax,
-    allowed: "at most limits.outboundBytesTotalMax",
+    allowed: ({ limits }) => `at most limits.outboundBytesTotalMax (${limits.outboundBytesTotalMax})`,
   },
 ];

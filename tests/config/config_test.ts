@@ -69,23 +69,32 @@ const REFUSED: [string, unknown, string][] = [
   ["a list for a section", { log: [] }, "log: [] is not allowed; allowed: an object with keys"],
   ["a list for all", [], "the configuration: [] is not allowed; allowed: an object with keys"],
   ["a text for all", "x", 'the configuration: "x" is not allowed; allowed: an object with keys'],
-  ["a misspelt key", { prot: 1 }, "prot: no such key; did you mean port?"],
+  ["a misspelt key", { prot: 1 }, "prot: no such key (given 1); did you mean port?"],
   [
     "a misspelt key in a section",
     { limits: { conectionMax: 1 } },
-    "limits.conectionMax: no such key; did you mean limits.connectionsMax?",
+    "limits.conectionMax: no such key (given 1); did you mean limits.connectionsMax?",
   ],
   [
     "a key outside its section",
     { connectionsMax: 1 },
-    "connectionsMax: no such key; did you mean limits.connectionsMax?",
+    "connectionsMax: no such key (given 1); did you mean limits.connectionsMax?",
   ],
-  ["a key that resembles none", { xyzzy: 1 }, "xyzzy: no such key"],
-  ["a key of all objects", JSON.parse('{ "__proto__": {} }'), "__proto__: no such key"],
+  ["a key that resembles none", { xyzzy: 1 }, "xyzzy: no such key (given 1); `help config` lists the keys"],
+  [
+    "a key of all objects",
+    JSON.parse('{ "__proto__": {} }'),
+    "__proto__: no such key (given {}); `help config` lists the keys",
+  ],
+  [
+    "a path for a key",
+    { "log.level": "info" },
+    'log.level: no such key (given "info"); write { "log": { "level": … } }',
+  ],
   [
     "packets that could not be sent on",
     { limits: { outboundBytesMax: 4096 } },
-    "limits.maximumPacketSize: 16777216 is not allowed; allowed: at most limits.outboundBytesMax, " +
+    "limits.maximumPacketSize: 16777216 is not allowed; allowed: at most limits.outboundBytesMax (4096), " +
     "or the largest packets could be accepted and never be delivered",
   ],
 ];
@@ -98,11 +107,36 @@ for (const [name, given, line] of REFUSED) {
 }
 
 Deno.test("checkConfig() names every problem, not the first one only", () => {
-  const { problems } = checkConfig({ port: -1, hots: "x", log: { level: "loud" } });
-  assertEquals(problems.map((problem) => problem.path).sort(), ["hots", "log.level", "port"]);
+  const paths = (given: unknown) => checkConfig(given).problems.map((problem) => problem.path).sort();
+  assertEquals(paths({ port: -1, hots: "x", log: { level: "loud" } }), ["hots", "log.level", "port"]);
+  assertEquals(
+    paths({ prot: 1, limits: { conectionsMax: 5, foo: 1 }, log: { level: "loud" }, Host: "x" }),
+    ["Host", "limits.conectionsMax", "limits.foo", "log.level", "prot"],
+  );
+  assertEquals(
+    paths({ port: "1884", limits: [1], log: "x", allowAnonymous: "yes", protocolVersions: [6] }),
+    ["allowAnonymous", "limits", "log", "port", "protocolVersions"],
+  );
+});
+
+Deno.test("checkConfig() names a value once that breaks several rules", () => {
+  const { problems } = checkConfig({ port: -1.5, protocolVersions: [6, 7] });
+  assertEquals(problems.map((problem) => problem.path), ["port", "protocolVersions"]);
+});
+
+Deno.test("checkConfig() names an unknown key that an object inherits", () => {
+  const { problems } = checkConfig(Object.create({ xyzzy: 1 }));
+  assertEquals(problems.map((problem) => problem.path), ["xyzzy"]);
 });
 
 Deno.test("ConfigError cuts long values", () => {
   const error = assertThrows(() => makeConfig({ durability: "x".repeat(10_000) as never }), ConfigError);
   assert(error.message.length < 200);
+});
+
+Deno.test("ConfigError shows an object that holds itself", () => {
+  const xyzzy: Record<string, unknown> = {};
+  xyzzy.self = xyzzy;
+  const error = assertThrows(() => makeConfig({ xyzzy } as never), ConfigError);
+  assertEquals(error.message, "xyzzy: no such key (given [object Object]); `help config` lists the keys");
 });
