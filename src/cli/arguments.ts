@@ -58,7 +58,7 @@ export const OPTIONS: readonly Option[] = [
     name: "set",
     valueName: "KEY=VALUE",
     about: "set any key of the configuration; may be given several times",
-    example: "--set limits.connectionsMax=500 --set limits.maximumPacketSize=100MiB",
+    example: "--set limits.connectionsMax=500 --set limits.maximumPacketSize=8MiB",
   },
   {
     name: "print-config",
@@ -114,6 +114,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   if (unknown.length > 0) throw new UsageError(unknownOption(unknown[0]));
 
   const [command = "serve", topic, ...more] = words;
+  const file = [topic, command].find((word) => word !== undefined && /\.jsonc?$|[/\\]/i.test(word));
+  if (file !== undefined) throw new UsageError(`"${file}" stands alone; did you mean --config ${file}?`);
   if (!Object.hasOwn(COMMANDS, command)) {
     const meant = nearest(command, Object.keys(COMMANDS));
     throw new UsageError(

@@ -13,8 +13,9 @@ export class UnreadableFileError extends Error {
 /** @throws ConfigError, UnreadableFileError */
 export async function loadConfiguration(commandLine: CommandLine, terminal: Terminal): Promise<LoadedConfig> {
   const path = commandLine.configFile ?? (terminal.environment[CONFIG_FILE_VARIABLE] || undefined);
+  const from = commandLine.configFile === undefined ? CONFIG_FILE_VARIABLE : "--config";
   const loaded = loadConfig({
-    file: path === undefined ? undefined : { path, text: await readFile(path) },
+    file: path === undefined ? undefined : { path, text: await readFile(path, from) },
     environment: terminal.environment,
     options: commandLine.given,
   });
@@ -40,18 +41,19 @@ export function printConfiguration(loaded: LoadedConfig, json: boolean, terminal
   }
 }
 
-async function readFile(path: string): Promise<string> {
+/** @param from what named the file. */
+async function readFile(path: string, from: string): Promise<string> {
   try {
     return await readConfigFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new UnreadableFileError(`there is no file ${path} (--config)`);
+    if (error instanceof Deno.errors.NotFound) throw new UnreadableFileError(`there is no file ${path} (${from})`);
     if (error instanceof Deno.errors.PermissionDenied) {
-      throw new UnreadableFileError(`the file ${path} (--config) may not be read by this user`);
+      throw new UnreadableFileError(`the file ${path} (${from}) may not be read by this user`);
     }
     if (error instanceof Deno.errors.IsADirectory) {
-      throw new UnreadableFileError(`${path} (--config) is a folder; name a file in it`);
+      throw new UnreadableFileError(`${path} (${from}) is a folder; name a file in it`);
     }
     if (error instanceof Error && error.name === "ConfigError") throw error;
-    throw new UnreadableFileError(`the file ${path} (--config) cannot be read: ${(error as Error).message}`);
+    throw new UnreadableFileError(`the file ${path} (${from}) cannot be read: ${(error as Error).message}`);
   }
 }

@@ -5,7 +5,7 @@ import type { Config } from "../config/config.ts";
 import { startServer } from "../server.ts";
 import { ExitCode } from "./arguments.ts";
 import { STOP_SIGNALS } from "./platform.ts";
-import { explainStartError, startReport } from "./start_report.ts";
+import { explainLogFileError, explainStartError, startReport } from "./start_report.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a shell reports for a program that ended by Ctrl+C: 128 + SIGINT. */
@@ -15,7 +15,7 @@ export async function serve(config: Config, terminal: Terminal): Promise<ExitCod
   try {
     await configureLog(config.log);
   } catch (error) {
-    terminal.complain(`quetzal: the log file ${config.log.file} cannot be opened: ${(error as Error).message}`);
+    terminal.complain(`quetzal: ${explainLogFileError(error, config.log.file!)}`);
     return ExitCode.Failed;
   }
   try {

@@ -57,3 +57,15 @@ export function explainStartError(error: unknown, config: Config): string {
   }
   return `cannot start on ${host}, port ${port}: ${message}`;
 }
+
+/** One line with what to do. */
+export function explainLogFileError(error: unknown, file: string): string {
+  const what = `the log file ${file} cannot be opened: `;
+  if (error instanceof Deno.errors.NotFound) return what + "its folder is not there; make the folder first";
+  if (error instanceof Deno.errors.IsADirectory) return what + "it is a folder; name a file, not a folder";
+  if (error instanceof Deno.errors.PermissionDenied) {
+    // Windows says this of a folder, too.
+    return what + "this user may not write it; name a file, not a folder, where this user may write";
+  }
+  return what + (error instanceof Error ? error.message : String(error));
+}

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { OPTIONS, parseCommandLine, UsageError } from "../../src/cli/arguments.ts";
 import { configKey } from "../../src/config/keys.ts";
+import { loadConfig } from "../../src/config/load.ts";
 
 Deno.test("parseCommandLine() runs serve with nothing set when nothing is said", () => {
   assertEquals(parseCommandLine([]), {
@@ -73,6 +74,8 @@ const REFUSED: [string, string][] = [
   ["serv", 'there is no command "serv"; did you mean serve?'],
   ["subscribe", 'there is no command "subscribe"; the commands are serve, check-config, help, version'],
   ["toString", 'there is no command "toString"; the commands are serve, check-config, help, version'],
+  ["check-config good.jsonc", '"good.jsonc" stands alone; did you mean --config good.jsonc?'],
+  ["./good.json", '"./good.json" stands alone; did you mean --config ./good.json?'],
   ["serve 1884", '"1884" stands alone; an option begins with --'],
 ];
 for (const [line, message] of REFUSED) {
@@ -84,6 +87,6 @@ for (const [line, message] of REFUSED) {
 Deno.test("OPTIONS sets keys that exist, and each example is accepted", () => {
   for (const option of OPTIONS) {
     if (option.key !== undefined) assert(configKey(option.key) !== undefined, option.name);
-    parseCommandLine(option.example.split(" "));
+    loadConfig({ options: parseCommandLine(option.example.split(" ")).given });
   }
 });

@@ -117,6 +117,7 @@ const REFUSED: [string, number, string, Record<string, string>?][] = [
   ["--json", 2, "quetzal: --json goes with --print-config"],
   ["help me", 2, 'quetzal: there is no help on "me"; try help, or help config'],
   ["--config /nowhere/at/all.jsonc", 1, "quetzal: there is no file /nowhere/at/all.jsonc (--config)"],
+  ["check-config", 1, "quetzal: there is no file /nowhere (QUETZAL_CONFIG)", { QUETZAL_CONFIG: "/nowhere" }],
 ];
 for (const [line, expectedCode, expectedLine, environment] of REFUSED) {
   Deno.test(`runCommandLine() ends with ${expectedCode} for ${line}`, async () => {

@@ -156,7 +156,16 @@ Deno.test("serve ends with 1 and one line for a host that is not known", async (
 Deno.test("serve ends with 1 and one line for a log file that cannot be opened", async () => {
   const program = new Program(["--port", "0", "--log-file", "/nowhere/at/all/quetzal.log"]);
   assertEquals(await program.end(), 1);
-  assertMatch(program.complaints, /^quetzal: the log file \/nowhere\/at\/all\/quetzal\.log cannot be opened: .*\n$/);
+  assertMatch(
+    program.complaints,
+    /^quetzal: the log file \/nowhere\/at\/all\/quetzal\.log cannot be opened: .*; make the folder first\n$/,
+  );
+});
+
+Deno.test("serve ends with 1 and one line for a folder as the log file", async () => {
+  const program = new Program(["--port", "0", "--log-file", "."]);
+  assertEquals(await program.end(), 1);
+  assertMatch(program.complaints, /^quetzal: the log file \. cannot be opened: .*name a file, not a folder.*\n$/);
 });
 
 Deno.test("serve ends with 2 and one line for a bad option", async () => {
