@@ -68,6 +68,8 @@ class SoakClient {
   #decoder = newDecoder();
   #ended: Promise<void> = Promise.resolve();
   #connack: ((isIn: boolean) => void) | undefined;
+  /** The connection that CONNACK is awaited on. */
+  #connecting: ByteStream | undefined;
   #suback: (() => void) | undefined;
   #identifier = 0;
   /** Unacknowledged PUBLISHes, by Packet Identifier, in order; "released" after PUBREC. */
@@ -95,6 +97,7 @@ class SoakClient {
         const stream = await connectTcp("127.0.0.1", this.port);
         this.#decoder = newDecoder();
         const isIn = new Promise<boolean>((resolve) => this.#connack = resolve);
+        this.#connecting = stream;
         this.#ended = this.#read(stream);
         await this.#write(stream, {
           type: PacketType.Connect,
@@ -107,7 +110,10 @@ class SoakClient {
           password: undefined,
           properties: { sessionExpiryInterval: 600 },
         });
-        if (!(await isIn)) continue;
+        if (!(await isIn)) {
+          stream.close();
+          continue;
+        }
         this.generation++;
         this.#stream = stream;
         // [MQTT-4.4.0-1]: in their old order, with their old identifiers.
@@ -193,7 +199,8 @@ class SoakClient {
     }
     if (this.#stream === stream) this.#stream = undefined;
     stream.close();
-    this.#connack?.(false);
+    // The end of a connection that was taken over says nothing of the one that took over.
+    if (this.#connecting === stream) this.#connack?.(false);
     this.#suback?.();
   }
 
