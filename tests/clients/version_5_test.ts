@@ -70,13 +70,13 @@ for (const client of CLIENTS) {
 
   clientTest(`${client.name} shares a subscription`, [client], async ({ url }) => {
     const members = ["first", "second", "third"].map((clientId) =>
-      client.subscribe(url, { version, clientId, topicFilters: ["$share/group/work/+", "fence"], qos: 1 })
+      client.subscribe(url, { version, clientId, topicFilters: ["$share/group/jobs/+", "fence"], qos: 1 })
     );
     await using stack = new AsyncDisposableStack();
     const subscribers = (await Promise.all(members)).map((member) => stack.use(member));
 
     const texts = ["a", "b", "c", "d", "e", "f"];
-    for (const text of texts) await client.publish(url, version, messageOf("work/now", text));
+    for (const text of texts) await client.publish(url, version, messageOf("jobs/now", text));
     await client.publish(url, version, messageOf("fence", ""));
     const perMember = await Promise.all(subscribers.map((subscriber) => receivedUntil(subscriber, "fence")));
     // In turn, and each message once.
