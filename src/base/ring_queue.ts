@@ -38,14 +38,6 @@ export class RingQueue<T> {
     return this.#length === 0 ? undefined : this.#slots[this.#head];
   }
 
-  /** Puts an item at the head: the next to be shifted. */
-  unshift(item: T): void {
-    if (this.#length === this.#slots.length) this.#resize(this.#length * 2 || SLOTS_FIRST);
-    this.#head = (this.#head - 1) & (this.#slots.length - 1);
-    this.#slots[this.#head] = item;
-    this.#length++;
-  }
-
   /** The item at `index` from the head. @throws RangeError out of range. */
   at(index: number): T {
     if (!Number.isInteger(index) || index < 0 || index >= this.#length) {

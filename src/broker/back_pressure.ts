@@ -1,14 +1,14 @@
 /** Publishers wait for subscribers that are behind, for a moment: the broker then reads less instead of growing.
  *
  * A subscriber is behind when bytes wait for it beyond the mark, or its queue is half full. The publishers that feed
- * it are not read from until it has caught up, but no longer than `backpressureMsMax`: after that it is lagging, nobody
- * waits for it any more, its QoS 0 is dropped and its queue fills to its limit. It is trusted again some time after it has
- * caught up, each time later. So one that never reads holds the others up once, for a tenth of a second.
+ * it are not read from until it has caught up, or has taken nothing for `backpressureMsMax`: after that it is lagging,
+ * nobody waits for it any more, its QoS 0 is dropped and its queue fills to its limit. It is trusted again some time after
+ * it has caught up, each time later. So one that never reads holds the others up once, for a tenth of a second.
  *
  * One that does read shows it late: a system's socket takes new bytes only when a third of its buffer, a MiB or more, has
  * left, and until then a reader at 10 MB/s looks like one that has stopped. So what was written while publishers waited
  * earns patience: `backpressureMsMax` for each mark's worth of bytes. And one that was given up is trusted again at once
- * when so much was written to it (the double after each time). Who reads 2.6 MB/s (with the default limits) or more sets
+ * when so much was written to it (the double after each time), and no long backlog waits for it. Who reads 2.6 MB/s (with the default limits) or more sets
  * the pace of its publishers; who reads less holds them for that share of the time at most.
  *
  * A publisher that has waited in vain several times waits for no stranger for a while: clients that come, do not read and

@@ -10,6 +10,9 @@ import type { Connection } from "./connection.ts";
 import { enqueue, remainingExpiry } from "./deliver.ts";
 import type { ClientSubscription, Route, RouteEntry } from "./route.ts";
 
+/** Only what is delivered later asks whether it is still wanted. */
+const NO_SUBSCRIPTIONS: readonly ClientSubscription[] = [];
+
 /** Delivers or queues `message` by `route`.
  * @param publisher undefined for Will Messages and the Server's own: nobody is there to wait.
  * @param origin whose subscriptions with No Local are left out; undefined = nobody's.
@@ -64,7 +67,7 @@ export function routePublish(
       member,
       waitsForTicket,
       later,
-      [member],
+      later === undefined ? NO_SUBSCRIPTIONS : [member],
     );
   }
   if (later !== undefined && later.length > 0) deliverLater(broker, message.owned(), later, waitsForTicket);

@@ -67,7 +67,7 @@ export class PendingQueue {
     this.restore(outgoing);
   }
 
-  /** Appends what was in the queue before a restart, whatever the limits say now. */
+  /** Appends whatever the limits say: what was in the queue before a restart stays in it. */
   restore(outgoing: OutgoingMessage): void {
     this.#queue.push(outgoing);
     this.#bytes += outgoing.bytes;
@@ -122,12 +122,9 @@ export class PendingQueue {
     this.#nextPassMs = wallMs + PASS_MS;
     this.#earliestExpiryMs = Infinity;
     this.filter((outgoing) => {
-      if (outgoing.expiresAtMs <= wallMs) {
-        dropped(outgoing);
-        return false;
-      }
-      if (outgoing.expiresAtMs < this.#earliestExpiryMs) this.#earliestExpiryMs = outgoing.expiresAtMs;
-      return true;
+      if (outgoing.expiresAtMs > wallMs) return true;
+      dropped(outgoing);
+      return false;
     });
   }
 }

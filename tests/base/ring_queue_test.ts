@@ -18,14 +18,6 @@ Deno.test("RingQueue.push() keeps the order while it grows around the end of the
   assertEquals([...queue], Array.from({ length: 95 }, (_, index) => index + 5));
 });
 
-Deno.test("RingQueue.unshift() puts an item before all others", () => {
-  const queue = new RingQueue<string>();
-  queue.unshift("b");
-  queue.push("c");
-  queue.unshift("a");
-  assertEquals([queue.shift(), queue.shift(), queue.shift(), queue.shift()], ["a", "b", "c", undefined]);
-});
-
 Deno.test("RingQueue.at() refuses what is out of range", () => {
   const queue = new RingQueue<string>();
   queue.push("a");
@@ -62,10 +54,6 @@ Deno.test("RingQueue does what an array does", () => {
       weight: 3,
       arbitrary: fc.record({ does: fc.constant("shift" as const), count: fc.integer({ min: 1, max: 60 }) }),
     },
-    {
-      weight: 2,
-      arbitrary: fc.record({ does: fc.constant("unshift" as const), count: fc.integer({ min: 1, max: 20 }) }),
-    },
     { weight: 1, arbitrary: fc.record({ does: fc.constant("clear" as const), count: fc.constant(1) }) },
   );
   fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
@@ -78,9 +66,6 @@ Deno.test("RingQueue does what an array does", () => {
         if (does === "push") {
           queue.push(item);
           model.push(item);
-        } else if (does === "unshift") {
-          queue.unshift(item);
-          model.unshift(item);
         } else if (does === "shift") {
           assertEquals(queue.shift(), model.shift());
         } else {
