@@ -70,7 +70,7 @@ export function finishConnect(broker: Broker, connection: Connection, verdict: A
     return refuse(ReasonCode.QuotaExceeded, "too many sessions wait for their clients");
   }
   const needsStore = sessionExpiryInterval > 0 || former?.isStored === true;
-  if (needsStore && !broker.store.writable) {
+  if (needsStore && broker.store.trouble !== undefined) {
     return refuse(ReasonCode.QuotaExceeded, "the store cannot be written to");
   }
   const changes = broker.store.changes;

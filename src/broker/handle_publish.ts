@@ -139,7 +139,9 @@ function refusalOf(broker: Broker, connection: Connection, message: ApplicationM
   if (broker.settings.checkPayloadFormat && !hasDeclaredFormat(message)) return ReasonCode.PayloadFormatInvalid;
   // A 5.0 Client can be told that there is no room: it knows then that nothing was kept.
   if (qos > 0 && connection.protocolVersion === 5 && !canRetain(broker, message)) return ReasonCode.QuotaExceeded;
-  if (qos > 0 && !broker.store.writable && needsStore(connection, message, route)) return ReasonCode.QuotaExceeded;
+  if (qos > 0 && broker.store.trouble !== undefined && needsStore(connection, message, route)) {
+    return ReasonCode.QuotaExceeded;
+  }
   return ReasonCode.Success;
 }
 

@@ -79,7 +79,7 @@ function subscribe(
   if (isNew && session.subscriptions.size >= limits.subscriptionsPerSessionMax) return ReasonCode.QuotaExceeded;
   const chars = session.subscriptionChars + request.topicFilter.length;
   if (isNew && chars > limits.subscriptionCharsPerSessionMax) return ReasonCode.QuotaExceeded;
-  if (session.persists && !broker.store.writable) return ReasonCode.QuotaExceeded;
+  if (session.persists && broker.store.trouble !== undefined) return ReasonCode.QuotaExceeded;
 
   const qos = request.qos < settings.maximumQoS ? request.qos : settings.maximumQoS;
   const subscription: ClientSubscription = new Subscription(

@@ -73,6 +73,9 @@ export async function loadStore(broker: Broker): Promise<LoadReport> {
         session.pending.restore(outgoing);
       }
     },
+    queuedRun() {
+      throw new Error("not yet");
+    },
     incomingQoS2(clientId, packetIdentifier) {
       sessionOf(clientId).incomingQoS2.add(packetIdentifier);
     },

@@ -56,7 +56,35 @@ export class ApplicationMessage {
   frameStart = 0;
   frameEnd = 0;
   frameVersion: 4 | 5 = 4;
+  /** The store's key of this body, where several may share it. 0 = it has none. Only the store sets and reads it. */
+  bodyKey = 0;
   #owned: ApplicationMessage | undefined = undefined;
+
+  /** An owned message of an earlier process, from the buffer that it had (kept, not copied) and where its regions begin.
+   * It gets a serial of its own. @throws RangeError when the offsets do not fit the buffer. */
+  static restore(parts: {
+    buffer: Uint8Array;
+    propertiesStart: number;
+    payloadStart: number;
+    qos: QoS;
+    retain: boolean;
+    messageExpiryInterval: number;
+    receivedAtMs: number;
+  }): ApplicationMessage {
+    const { buffer, propertiesStart, payloadStart } = parts;
+    if (propertiesStart < 2 || payloadStart < propertiesStart || buffer.length < payloadStart) {
+      throw new RangeError(`regions at ${propertiesStart} and ${payloadStart} of ${buffer.length} bytes`);
+    }
+    const message = new ApplicationMessage();
+    message.renew();
+    message.topicName = utf8.decode(buffer.subarray(2, propertiesStart));
+    message.qos = parts.qos;
+    message.retain = parts.retain;
+    message.messageExpiryInterval = parts.messageExpiryInterval;
+    message.receivedAtMs = parts.receivedAtMs;
+    message.#layOut(buffer, propertiesStart, payloadStart);
+    return message;
+  }
 
   /** Makes an owned message from its parts. Defaults: QoS 0, not retained, no properties.
    * `properties` may hold those of PUBLISH and Will; topicAlias, subscriptionIdentifiers and willDelayInterval are
@@ -97,6 +125,7 @@ export class ApplicationMessage {
   /** Starts a new message in a reused borrowed object: gives it a serial of its own and forgets the old copy. */
   renew(): void {
     this.serial = nextSerial++;
+    this.bodyKey = 0;
     this.#owned = undefined;
   }
 
@@ -171,4 +200,6 @@ const NOT_FORWARDED: ReadonlySet<keyof Properties> = new Set<keyof Properties>([
   "willDelayInterval",
 ]);
 const EMPTY = new Uint8Array(0);
+/** A U+FEFF at the beginning is a character like any other [MQTT-1.5.4-3]. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export type { ProtocolVersion };

@@ -21,7 +21,10 @@ export class MemoryStore implements Store {
   readonly ticket = 0;
   readonly safe = 0;
   readonly waitingBytes = 0;
-  readonly writable = true;
+  readonly trouble = undefined;
+  readonly wallOffsetMs = 0;
+  /** What is read back from memory saves none. */
+  readonly canRead = false;
   onSafe: (() => void) | undefined = undefined;
 
   get changes(): number {
@@ -88,6 +91,31 @@ export class MemoryStore implements Store {
   deleteOutgoing(clientId: string, outgoing: OutgoingMessage): void {
     this.#changes++;
     this.#sessions.get(clientId)?.outgoing.delete(outgoing.position);
+  }
+
+  readOutgoing(
+    clientId: string,
+    firstPosition: number,
+    lastPosition: number,
+    bytesMax: number,
+    answer: (records: readonly OutgoingRecord[] | Error) => void,
+  ): void {
+    const asked = this.#sessions.get(clientId);
+    queueMicrotask(() => {
+      const stored = this.#sessions.get(clientId);
+      if (stored === undefined || stored !== asked) return;
+      const inOrder = [...stored.outgoing.values()]
+        .filter(({ position, packetIdentifier }) =>
+          position >= firstPosition && position <= lastPosition && packetIdentifier === 0
+        )
+        .sort((a, b) => a.position - b.position);
+      const records: OutgoingRecord[] = [];
+      for (let bytes = 0, i = 0; i < inOrder.length && bytes < bytesMax; i++) {
+        records.push(inOrder[i]);
+        bytes += inOrder[i].message.buffer.byteLength;
+      }
+      answer(records);
+    });
   }
 
   putIncomingQoS2(clientId: string, packetIdentifier: number): void {

@@ -54,12 +54,25 @@ export interface OutgoingRecord {
   readonly position: number;
 }
 
-/** Takes in what an earlier broker left, in this order: each session, then its subscriptions, its outgoing messages by
- * position, its incoming QoS 2 identifiers; retained messages in between or after. */
+/** Queued messages of one session that are left in the store: those between two positions, both included. */
+export interface QueuedRun {
+  readonly firstPosition: number;
+  readonly lastPosition: number;
+  /** At least 1. */
+  readonly messages: number;
+  /** Of their `message.buffer`s together. */
+  readonly messageBytes: number;
+}
+
+/** Takes in what an earlier broker left, in this order: each session, then its subscriptions, its outgoing messages and
+ * runs of them by position, its incoming QoS 2 identifiers; retained messages in between or after.
+ * A store that `canRead` gives queued messages as runs, unless they came by a Shared Subscription: those may have to be
+ * handed over at once. */
 export interface StoreVisitor {
   session(record: SessionRecord): void;
   subscription(clientId: string, record: SubscriptionRecord): void;
   outgoing(clientId: string, record: OutgoingRecord): void;
+  queuedRun(clientId: string, run: QueuedRun): void;
   incomingQoS2(clientId: string, packetIdentifier: number): void;
   retained(message: ApplicationMessage): void;
 }
@@ -76,6 +89,20 @@ export interface Store {
   /** A new one, or a changed `state` and `packetIdentifier` of the same position. */
   putOutgoing(clientId: string, outgoing: OutgoingMessage): void;
   deleteOutgoing(clientId: string, outgoing: OutgoingMessage): void;
+  /** true: what waits long need not stay in memory, since `readOutgoing` brings it back. */
+  readonly canRead: boolean;
+  /** Reads queued messages of a session, by position from `firstPosition` to `lastPosition`, and stops after the one with
+   * which `bytesMax` of `message.buffer` are reached. Sees every change that was told before, and waits for it if need be.
+   * @param answer called once, later, never from within a call of the dispatcher; not called any more once the session
+   * is deleted. An empty list = none is there. An Error: the disk cannot be read; may be tried again. */
+  readOutgoing(
+    clientId: string,
+    firstPosition: number,
+    lastPosition: number,
+    bytesMax: number,
+    answer: (records: readonly OutgoingRecord[] | Error) => void,
+  ): void;
+
   putIncomingQoS2(clientId: string, packetIdentifier: number): void;
   deleteIncomingQoS2(clientId: string, packetIdentifier: number): void;
   putRetained(message: ApplicationMessage): void;
@@ -93,8 +120,12 @@ export interface Store {
   onSafe: (() => void) | undefined;
   /** The turn is over: what was gathered may be handed to the disk. Cheap when there is nothing. */
   endTurn(): void;
-  /** false: the disk refuses (full, read-only, broken); requests that need it are answered with Quota exceeded. */
-  readonly writable: boolean;
+  /** undefined: all is well. Otherwise why the disk refuses (full, read-only, broken), for people; what was told waits, and
+   * is written when it takes it again. Meanwhile requests that need it are refused with Quota exceeded. */
+  readonly trouble: string | undefined;
+  /** Milliseconds to add to the machine's wall clock for the time that deadlines are told in. Known after `load`. Not 0 when
+   * the clock was set since the store began: deadlines then keep what was left of them. */
+  readonly wallOffsetMs: number;
   /** Waits until everything told is safe, then ends. */
   close(): Promise<void>;
 }

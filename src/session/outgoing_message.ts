@@ -27,6 +27,12 @@ export class OutgoingMessage {
   /** The store's ticket before which a QoS 2 PUBLISH must not leave. 0 = none. */
   waitsForTicket = 0;
 
+  /** The store's own notes, which nobody else reads: it has handed the message to the disk; the batch and the place in it
+   * that hold the last change. */
+  isOnDisk = false;
+  batchNumber = 0;
+  batchSlot = 0;
+
   constructor(
     /** Owned: it outlives the turn. */
     readonly message: ApplicationMessage,

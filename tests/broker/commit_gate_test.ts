@@ -296,7 +296,7 @@ Deno.test("A connection that ends while its SUBACK waits has subscribed", async 
 
 Deno.test("A store that refuses to write: what needs it gets 0x97, what does not goes on", async () => {
   await using it = await start();
-  it.store.writable = false;
+  it.store.trouble = "the disk is full";
   const client = it.broker.client();
   await client.sendConnect({ clientId: "new", properties: LASTING });
   assertEquals((await client.expect(PacketType.Connack)).reasonCode, ReasonCode.QuotaExceeded);
@@ -337,7 +337,7 @@ Deno.test("what a QoS 2 message that waits becomes at QoS 0 is not sent to who h
 
 Deno.test("a store that refuses to write refuses QoS 2 of a publisher that persists, and the end of a stored session", async () => {
   await using it = await start();
-  it.store.writable = false;
+  it.store.trouble = "the disk is full";
   assertEquals(await it.lasting.publishAcknowledged("nobody", "x", { qos: 2 }), ReasonCode.QuotaExceeded);
   const again = it.broker.client();
   await again.sendConnect({ clientId: "lasting" });

@@ -19,7 +19,9 @@ export class DelayedStore implements Store {
   /** What has survived. */
   readonly memory: MemoryStore;
   onSafe: (() => void) | undefined = undefined;
-  writable = true;
+  trouble: string | undefined = undefined;
+  wallOffsetMs = 0;
+  readonly canRead = true;
   #changes = 0;
   #ticket = 0;
   #safe = 0;
@@ -30,6 +32,8 @@ export class DelayedStore implements Store {
   #waitingBytes = 0;
   #isHeld = false;
   #isCrashed = false;
+  /** Reads that wait for what was told before them. */
+  #readers: (() => void)[] = [];
   #wake: (() => void) | undefined;
 
   /** @param memory what an earlier store left. */
@@ -79,6 +83,7 @@ export class DelayedStore implements Store {
       this.#safe++;
     }
     this.onSafe?.();
+    for (const read of this.#readers.splice(0)) read();
   }
 
   /** The disk is quick again. */
@@ -122,6 +127,18 @@ export class DelayedStore implements Store {
   deleteOutgoing(clientId: string, outgoing: OutgoingMessage): void {
     const asItIs = copyOf(outgoing);
     this.#tell((store) => store.deleteOutgoing(clientId, asItIs));
+  }
+
+  /** In a turn after the one that asked, behind everything that was told before. */
+  readOutgoing(...[clientId, first, last, bytesMax, answer]: Parameters<Store["readOutgoing"]>): void {
+    this.endTurn();
+    const ticket = this.#handedOver;
+    const read = () => {
+      if (this.#isCrashed) return;
+      if (this.#safe >= ticket) this.memory.readOutgoing(clientId, first, last, bytesMax, answer);
+      else this.#readers.push(read);
+    };
+    setTimeout(read);
   }
 
   putIncomingQoS2(clientId: string, packetIdentifier: number): void {
