@@ -98,7 +98,7 @@ async function load(store: Store): Promise<Loaded> {
       listOf(loaded.outgoing, clientId).push(record);
     },
     queuedRun(clientId, run) {
-      loaded.calls.push(`queuedRun ${clientId}`);
+      for (let i = 0; i < run.messages; i++) loaded.calls.push(`outgoing ${clientId}`);
       listOf(loaded.queuedRuns, clientId).push(run);
     },
     incomingQoS2(clientId, packetIdentifier) {
@@ -110,7 +110,35 @@ async function load(store: Store): Promise<Loaded> {
       loaded.retained.set(message.topicName, message);
     },
   });
+  for (const [clientId, runs] of loaded.queuedRuns) {
+    for (const run of runs) listOf(loaded.outgoing, clientId).push(...await readRun(store, clientId, run));
+    loaded.outgoing.get(clientId)!.sort((a, b) => a.position - b.position);
+  }
   return loaded;
+}
+
+/** As the broker does: as much as `bytesMax` allows at a time, each time from behind the last one. */
+async function readRun(store: Store, clientId: string, run: QueuedRun, bytesMax = 1): Promise<OutgoingRecord[]> {
+  const records: OutgoingRecord[] = [];
+  for (let first = run.firstPosition; first <= run.lastPosition; first = records.at(-1)!.position + 1) {
+    const part = await read(store, clientId, first, run.lastPosition, bytesMax);
+    if (part.length === 0) break;
+    records.push(...part);
+  }
+  assertEquals(records.length, run.messages);
+  assertEquals(records.at(0)?.position, run.firstPosition);
+  assertEquals(records.at(-1)?.position, run.lastPosition);
+  assertEquals(records.reduce((sum, { message }) => sum + message.buffer.length, 0), run.messageBytes);
+  return records;
+}
+
+function read(store: Store, clientId: string, ...range: [number, number, number]): Promise<readonly OutgoingRecord[]> {
+  return new Promise((resolve, reject) => {
+    store.readOutgoing(clientId, ...range, (records) => {
+      if (records instanceof Error) reject(records);
+      else resolve(records);
+    });
+  });
 }
 
 /** Field by field: the layout of the buffer is the store's own business. */

@@ -1,0 +1,322 @@
+/** The changes that wait to be handed to the disk. What comes and goes while it waits leaves no trace: a message that its
+ * last receiver has acknowledged by then is never written.
+ * In: changes, as the broker makes them. Out: one packed buffer. Room: pure. @module */
+
+import type { ApplicationMessage } from "../packet/application_message.ts";
+import type { OutgoingMessage } from "../session/outgoing_message.ts";
+import { Change } from "./change.ts";
+import { messageLength, writeMessage } from "./message_codec.ts";
+import { PackedWriter } from "./packed_bytes.ts";
+import type { SessionRecord, SubscriptionRecord } from "./store.ts";
+
+/** What one change costs in memory beside a message. */
+const CHANGE_BYTES = 100;
+/** A message up to this length that one session waits for stands in its row; a longer one would make the rows of others
+ * hard to reach. */
+const INLINE_BYTES_MAX = 1024;
+/** So many places for messages are kept, be they in use or not. */
+const SLOTS_KEPT = 4096;
+
+/** What the store remembers of a session. */
+export class StoredSession {
+  /** First and last position of each run that the present batch deletes. */
+  readonly deleted: number[] = [];
+  /** The batch in which a message was put last. */
+  lastPut = 0;
+  /** It was deleted: what was told of it before need not be written. */
+  isGone = false;
+
+  constructor(readonly key: number) {}
+}
+
+export class GatheredBatch {
+  /** Its ticket. */
+  number = 1;
+  #isEmpty = true;
+  #isTouched = false;
+  #bytes = 0;
+  /** Outgoing messages in the order of their puts; undefined = deleted again. */
+  readonly #slots: (OutgoingMessage | undefined)[] = [];
+  readonly #slotSessions: StoredSession[] = [];
+  /** State and Packet Identifier at the last put. */
+  readonly #slotProgress: number[] = [];
+  #liveSlots = 0;
+  /** Sessions with something in `deleted`. */
+  readonly #deleting: StoredSession[] = [];
+  /** The last word on each topic; undefined = deleted. */
+  readonly #retained = new Map<string, ApplicationMessage | undefined>();
+  /** Changes of sessions, subscriptions and incoming identifiers, packed as they came. */
+  readonly #others = new PackedWriter();
+
+  /** @param nextBodyKey the first key that no body in the file has. */
+  constructor(public nextBodyKey: number) {}
+
+  /** Nothing was told since the last `pack`. */
+  get isEmpty(): boolean {
+    return this.#isEmpty;
+  }
+
+  /** Nothing is left to be written. */
+  get isVoid(): boolean {
+    return !this.#isTouched && this.#liveSlots === 0 && this.#deleting.length === 0 && this.#retained.size === 0 &&
+      this.#others.length === 0;
+  }
+
+  /** What it holds in memory. */
+  get bytes(): number {
+    return this.#bytes + this.#others.length;
+  }
+
+  /** Something is to be written although nothing was told: the time. */
+  touch(): void {
+    this.#isEmpty = false;
+    this.#isTouched = true;
+  }
+
+  putOutgoing(session: StoredSession, outgoing: OutgoingMessage): void {
+    this.#isEmpty = false;
+    const progress = outgoing.state << 16 | outgoing.packetIdentifier;
+    if (outgoing.batchNumber === this.number) {
+      this.#slotProgress[outgoing.batchSlot] = progress;
+      return;
+    }
+    outgoing.batchNumber = this.number;
+    outgoing.batchSlot = this.#slots.length;
+    this.#slots.push(outgoing);
+    this.#slotSessions.push(session);
+    this.#slotProgress.push(progress);
+    this.#liveSlots++;
+    this.#bytes += slotBytes(outgoing);
+    session.lastPut = this.number;
+    if (this.#slots.length > SLOTS_KEPT && this.#slots.length > this.#liveSlots * 2) this.#closeGaps();
+  }
+
+  deleteOutgoing(session: StoredSession, outgoing: OutgoingMessage): void {
+    this.#isEmpty = false;
+    if (outgoing.batchNumber === this.number) {
+      this.#slots[outgoing.batchSlot] = undefined;
+      this.#liveSlots--;
+      this.#bytes -= slotBytes(outgoing);
+      outgoing.batchNumber = 0;
+    }
+    if (!outgoing.isOnDisk) return;
+    outgoing.isOnDisk = false;
+    const { deleted } = session;
+    const { position } = outgoing;
+    if (deleted.length === 0) this.#deleting.push(session);
+    else if (deleted[deleted.length - 1] === position - 1) {
+      deleted[deleted.length - 1] = position;
+      return;
+    }
+    deleted.push(position, position);
+    this.#bytes += CHANGE_BYTES;
+  }
+
+  putRetained(message: ApplicationMessage): void {
+    this.#setRetained(message.topicName, message);
+  }
+
+  deleteRetained(topicName: string): void {
+    this.#setRetained(topicName, undefined);
+  }
+
+  putSession(session: StoredSession, record: SessionRecord): void {
+    const writer = this.#other(Change.PutSession, session);
+    writer.string(record.clientId);
+    writer.uint8(record.userName === undefined ? 0 : 1);
+    writer.string(record.userName ?? "");
+    writer.string(record.remoteHost);
+    writer.uint8(record.isConnected ? 1 : 0);
+    writer.uint32(record.sessionExpiryInterval);
+    writer.float64(record.expiresAtMs);
+    writer.uint8(record.will === undefined ? 0 : 1);
+    if (record.will === undefined) return;
+    writer.uint32(record.will.willDelayInterval);
+    writer.float64(record.willDueAtMs);
+    writer.uint32(messageLength(record.will.message));
+    writeMessage(writer, record.will.message);
+  }
+
+  deleteSession(session: StoredSession): void {
+    session.isGone = true;
+    this.#other(Change.DeleteSession, session);
+  }
+
+  putSubscription(session: StoredSession, record: SubscriptionRecord): void {
+    const writer = this.#other(Change.PutSubscription, session);
+    writer.string(record.fullFilter);
+    writer.uint8(record.qos);
+    writer.uint8(record.noLocal ? 1 : 0);
+    writer.uint8(record.retainAsPublished ? 1 : 0);
+    writer.uint32(record.subscriptionIdentifier);
+  }
+
+  deleteSubscription(session: StoredSession, fullFilter: string): void {
+    this.#other(Change.DeleteSubscription, session).string(fullFilter);
+  }
+
+  putIncomingQoS2(session: StoredSession, packetIdentifier: number): void {
+    this.#other(Change.PutIncomingQoS2, session).uint16(packetIdentifier);
+  }
+
+  deleteIncomingQoS2(session: StoredSession, packetIdentifier: number): void {
+    this.#other(Change.DeleteIncomingQoS2, session).uint16(packetIdentifier);
+  }
+
+  /** Writes the batch out, and begins the next one. */
+  pack(writer: PackedWriter, storeMs: number, machineMs: number): void {
+    writer.float64(storeMs);
+    writer.float64(machineMs);
+    this.#packOutgoing(writer);
+    this.#packRetained(writer);
+    for (const session of this.#deleting) {
+      const { key, deleted } = session;
+      for (let i = 0; i < deleted.length; i += 2) {
+        writer.uint8(Change.DeleteOutgoing);
+        writer.float64(key);
+        writer.float64(deleted[i]);
+        writer.float64(deleted[i + 1]);
+      }
+    }
+    // Sessions are deleted last: what was told of them before goes with them.
+    writer.raw(this.#others.written);
+    this.begin();
+  }
+
+  /** Forgets everything, and takes the next number. */
+  begin(): void {
+    this.number++;
+    this.#isEmpty = true;
+    this.#isTouched = false;
+    this.#bytes = 0;
+    this.#slots.length = 0;
+    this.#slotSessions.length = 0;
+    this.#slotProgress.length = 0;
+    this.#liveSlots = 0;
+    for (const session of this.#deleting) session.deleted.length = 0;
+    this.#deleting.length = 0;
+    this.#retained.clear();
+    this.#others.clear();
+  }
+
+  #setRetained(topicName: string, message: ApplicationMessage | undefined): void {
+    this.#isEmpty = false;
+    const former = this.#retained.get(topicName);
+    if (former !== undefined) this.#bytes -= former.buffer.length;
+    if (former !== undefined || this.#retained.has(topicName)) this.#bytes -= CHANGE_BYTES + topicName.length;
+    this.#retained.set(topicName, message);
+    this.#bytes += CHANGE_BYTES + topicName.length + (message?.buffer.length ?? 0);
+  }
+
+  /** While the disk takes nothing, what comes and goes must not pile up. */
+  #closeGaps(): void {
+    let to = 0;
+    for (let from = 0; from < this.#slots.length; from++) {
+      const outgoing = this.#slots[from];
+      if (outgoing === undefined) continue;
+      this.#slots[to] = outgoing;
+      this.#slotSessions[to] = this.#slotSessions[from];
+      this.#slotProgress[to] = this.#slotProgress[from];
+      outgoing.batchSlot = to++;
+    }
+    this.#slots.length = this.#slotSessions.length = this.#slotProgress.length = to;
+  }
+
+  #other(change: number, session: StoredSession): PackedWriter {
+    this.#isEmpty = false;
+    this.#others.uint8(change);
+    this.#others.float64(session.key);
+    return this.#others;
+  }
+
+  #packOutgoing(writer: PackedWriter): void {
+    /** Keys of the bodies that this batch holds already. */
+    const bodies = new Set<number>();
+    const slots = this.#slots;
+    for (let i = 0; i < slots.length; i++) {
+      const outgoing = slots[i];
+      const session = this.#slotSessions[i];
+      if (outgoing === undefined || session.isGone) continue;
+      const { message } = outgoing;
+      const progress = this.#slotProgress[i];
+      if (outgoing.isOnDisk) {
+        writer.uint8(Change.UpdateOutgoing);
+        writer.float64(session.key);
+        writer.float64(outgoing.position);
+        writer.uint8(progress >>> 16);
+        writer.uint16(progress & 0xffff);
+        continue;
+      }
+      outgoing.isOnDisk = true;
+      // The receivers of one message come one after the other.
+      const isShared = message.retain || message.buffer.length > INLINE_BYTES_MAX ||
+        slots[i + 1]?.message === message;
+      const bodyKey = isShared || message.bodyKey !== 0 ? this.#packBody(writer, message, bodies) : 0;
+      packOutgoing(writer, session, outgoing, progress, bodyKey);
+    }
+  }
+
+  #packRetained(writer: PackedWriter): void {
+    const bodies = new Set<number>();
+    for (const [topicName, message] of this.#retained) {
+      if (message === undefined) {
+        writer.uint8(Change.DeleteRetained);
+        writer.string(topicName);
+        continue;
+      }
+      const isShared = message.bodyKey !== 0 || message.buffer.length > INLINE_BYTES_MAX;
+      const bodyKey = isShared ? this.#packBody(writer, message, bodies) : 0;
+      writer.uint8(Change.PutRetained);
+      writer.string(topicName);
+      packReference(writer, message, bodyKey);
+    }
+  }
+
+  /** Also one that is on the disk already: it may be gone by the time of this batch, and one that is there is left alone. */
+  #packBody(writer: PackedWriter, message: ApplicationMessage, bodies: Set<number>): number {
+    if (message.bodyKey === 0) message.bodyKey = this.nextBodyKey++;
+    if (bodies.has(message.bodyKey)) return message.bodyKey;
+    bodies.add(message.bodyKey);
+    writer.uint8(Change.PutBody);
+    writer.float64(message.bodyKey);
+    packMessage(writer, message);
+    return message.bodyKey;
+  }
+}
+
+function slotBytes(outgoing: OutgoingMessage): number {
+  return CHANGE_BYTES + outgoing.message.buffer.length;
+}
+
+function packOutgoing(
+  writer: PackedWriter,
+  session: StoredSession,
+  outgoing: OutgoingMessage,
+  progress: number,
+  bodyKey: number,
+): void {
+  writer.uint8(Change.PutOutgoing);
+  writer.float64(session.key);
+  writer.float64(outgoing.position);
+  writer.uint8(progress >>> 16);
+  writer.uint16(progress & 0xffff);
+  writer.uint8(outgoing.qos);
+  writer.uint8(outgoing.retain ? 1 : 0);
+  writer.float64(outgoing.expiresAtMs);
+  writer.string(outgoing.sharedBy?.fullFilter ?? "");
+  const identifiers = outgoing.subscriptionIdentifiers;
+  writer.uint16(identifiers?.length ?? 0);
+  if (identifiers !== undefined) { for (const identifier of identifiers) writer.uint32(identifier); }
+  writer.uint32(outgoing.message.buffer.length);
+  packReference(writer, outgoing.message, bodyKey);
+}
+
+function packReference(writer: PackedWriter, message: ApplicationMessage, bodyKey: number): void {
+  writer.float64(bodyKey);
+  if (bodyKey === 0) packMessage(writer, message);
+}
+
+function packMessage(writer: PackedWriter, message: ApplicationMessage): void {
+  writer.uint32(messageLength(message));
+  writeMessage(writer, message);
+}

@@ -1,0 +1,216 @@
+/** What the file holds, as records on their way from the store's thread to the dispatcher's. Both ends of it.
+ * In one buffer: records to the end, each behind its kind (1). Room: pure. @module */
+
+import type { QoS } from "../packet/control_packet.ts";
+import type { ApplicationMessage } from "../packet/application_message.ts";
+import { readMessage } from "./message_codec.ts";
+import type { PackedReader, PackedWriter } from "./packed_bytes.ts";
+import type { OutgoingRecord, StoreVisitor } from "./store.ts";
+
+/** Kinds of records. All but sessions and retained messages belong to the session that came last. */
+export const RecordKind = { Session: 1, Subscription: 2, Outgoing: 3, QueuedRun: 4, IncomingQoS2: 5, Retained: 6 };
+
+/** A row as `setReturnArrays` gives it. */
+export type Row = readonly (null | number | string | Uint8Array)[];
+
+/** Columns of a session in a query, in the order that `writeSession` takes them. */
+export const SESSION_COLUMNS = "key, client_id, user_name, remote_host, is_connected, session_expiry_interval, " +
+  "expires_at_ms, will, will_delay_interval, will_due_at_ms";
+
+export function writeSession(writer: PackedWriter, row: Row): void {
+  writer.uint8(RecordKind.Session);
+  writer.float64(row[0] as number);
+  writer.string(row[1] as string);
+  writer.uint8(row[2] === null ? 0 : 1);
+  writer.string((row[2] ?? "") as string);
+  writer.string(row[3] as string);
+  writer.uint8(row[4] as number);
+  writer.uint32(row[5] as number);
+  writeTime(writer, row[6]);
+  writer.uint8(row[7] === null ? 0 : 1);
+  if (row[7] === null) return;
+  writeBytes(writer, row[7] as Uint8Array);
+  writer.uint32(row[8] as number);
+  writeTime(writer, row[9]);
+}
+
+export const SUBSCRIPTION_COLUMNS = "session, full_filter, qos, no_local, retain_as_published, subscription_identifier";
+
+export function writeSubscription(writer: PackedWriter, row: Row): void {
+  writer.uint8(RecordKind.Subscription);
+  writer.string(row[1] as string);
+  writer.uint8(row[2] as number);
+  writer.uint8(row[3] as number);
+  writer.uint8(row[4] as number);
+  writer.uint32(row[5] as number);
+}
+
+/** Of `outgoing LEFT JOIN body`. */
+export const OUTGOING_COLUMNS = "session, position, state, packet_identifier, qos, retain, expires_at_ms, " +
+  "shared_filter, subscription_identifiers, outgoing.body, coalesce(outgoing.message, body.message)";
+export const OUTGOING_TABLES = "outgoing LEFT JOIN body ON body.key = outgoing.body";
+
+/** @returns bytes of the message's buffer. */
+export function writeOutgoing(writer: PackedWriter, row: Row): number {
+  writer.uint8(RecordKind.Outgoing);
+  writer.float64(row[1] as number);
+  writer.uint8(row[2] as number);
+  writer.uint16(row[3] as number);
+  writer.uint8(row[4] as number);
+  writer.uint8(row[5] as number);
+  writeTime(writer, row[6]);
+  writer.string((row[7] ?? "") as string);
+  const identifiers: number[] = row[8] === null ? [] : JSON.parse(row[8] as string);
+  writer.uint16(identifiers.length);
+  for (const identifier of identifiers) writer.uint32(identifier);
+  writer.float64((row[9] ?? 0) as number);
+  const message = row[10] as Uint8Array | null;
+  if (message === null) throw new Error(`the message at position ${row[1]} of session ${row[0]} has lost its body`);
+  writeBytes(writer, message);
+  return message.length;
+}
+
+/** session, first position, last position, messages, bytes of their buffers */
+export function writeQueuedRun(writer: PackedWriter, row: Row): void {
+  writer.uint8(RecordKind.QueuedRun);
+  for (const value of row.slice(1)) writer.float64(value as number);
+}
+
+/** session, Packet Identifier */
+export function writeIncomingQoS2(writer: PackedWriter, row: Row): void {
+  writer.uint8(RecordKind.IncomingQoS2);
+  writer.uint16(row[1] as number);
+}
+
+/** Of `retained LEFT JOIN body`. */
+export const RETAINED_COLUMNS = "retained.body, coalesce(retained.message, body.message)";
+export const RETAINED_TABLES = "retained LEFT JOIN body ON body.key = retained.body";
+
+export function writeRetained(writer: PackedWriter, row: Row): void {
+  writer.uint8(RecordKind.Retained);
+  writer.float64((row[0] ?? 0) as number);
+  if (row[1] === null) throw new Error(`a retained message has lost its body ${row[0]}`);
+  writeBytes(writer, row[1] as Uint8Array);
+}
+
+/** Hands what `writer` was given to the visitor. Goes on from one buffer to the next within a session. */
+export class RecordReader {
+  #clientId = "";
+
+  /** @param found told of each session's key before its record. */
+  constructor(readonly visitor: StoreVisitor, readonly found: (clientId: string, key: number) => void) {}
+
+  read(reader: PackedReader): void {
+    while (!reader.isAtEnd) {
+      switch (reader.uint8()) {
+        case RecordKind.Session:
+          this.#readSession(reader);
+          break;
+        case RecordKind.Subscription:
+          this.visitor.subscription(this.#clientId, {
+            fullFilter: reader.string(),
+            qos: reader.uint8() as QoS,
+            noLocal: reader.uint8() === 1,
+            retainAsPublished: reader.uint8() === 1,
+            subscriptionIdentifier: reader.uint32(),
+          });
+          break;
+        case RecordKind.Outgoing:
+          this.visitor.outgoing(this.#clientId, readOutgoing(reader));
+          break;
+        case RecordKind.QueuedRun:
+          this.visitor.queuedRun(this.#clientId, {
+            firstPosition: reader.float64(),
+            lastPosition: reader.float64(),
+            messages: reader.float64(),
+            messageBytes: reader.float64(),
+          });
+          break;
+        case RecordKind.IncomingQoS2:
+          this.visitor.incomingQoS2(this.#clientId, reader.uint16());
+          break;
+        case RecordKind.Retained:
+          this.visitor.retained(readKeyedMessage(reader));
+          break;
+      }
+    }
+  }
+
+  #readSession(reader: PackedReader): void {
+    const key = reader.float64();
+    const clientId = this.#clientId = reader.string();
+    this.found(clientId, key);
+    const hasUserName = reader.uint8() === 1;
+    const userName = reader.string();
+    const record = {
+      clientId,
+      userName: hasUserName ? userName : undefined,
+      remoteHost: reader.string(),
+      isConnected: reader.uint8() === 1,
+      sessionExpiryInterval: reader.uint32(),
+      expiresAtMs: reader.float64(),
+    };
+    if (reader.uint8() === 0) {
+      this.visitor.session({ ...record, will: undefined, willDueAtMs: Infinity });
+      return;
+    }
+    const message = readOwnMessage(reader);
+    const willDelayInterval = reader.uint32();
+    this.visitor.session({ ...record, will: { message, willDelayInterval }, willDueAtMs: reader.float64() });
+  }
+}
+
+/** Records of kind Outgoing, to the end. */
+export function readOutgoingRecords(reader: PackedReader): OutgoingRecord[] {
+  const records: OutgoingRecord[] = [];
+  while (!reader.isAtEnd) {
+    reader.uint8();
+    records.push(readOutgoing(reader));
+  }
+  return records;
+}
+
+function readOutgoing(reader: PackedReader): OutgoingRecord {
+  const position = reader.float64();
+  const state = reader.uint8();
+  const packetIdentifier = reader.uint16();
+  const qos = reader.uint8() as 1 | 2;
+  const retain = reader.uint8() === 1;
+  const expiresAtMs = reader.float64();
+  const sharedFilter = reader.string() || undefined;
+  const identifiers = Array.from({ length: reader.uint16() }, () => reader.uint32());
+  return {
+    position,
+    state,
+    packetIdentifier,
+    qos,
+    retain,
+    expiresAtMs,
+    sharedFilter,
+    subscriptionIdentifiers: identifiers.length === 0 ? undefined : identifiers,
+    message: readKeyedMessage(reader),
+  };
+}
+
+function readKeyedMessage(reader: PackedReader): ApplicationMessage {
+  const bodyKey = reader.float64();
+  const message = readOwnMessage(reader);
+  message.bodyKey = bodyKey;
+  return message;
+}
+
+/** With bytes of its own: it may stay longer than the others of its buffer. */
+function readOwnMessage(reader: PackedReader): ApplicationMessage {
+  const message = readMessage(reader, reader.uint32());
+  message.buffer = message.buffer.slice();
+  return message;
+}
+
+function writeTime(writer: PackedWriter, ms: Row[number]): void {
+  writer.float64(ms === null ? Infinity : ms as number);
+}
+
+function writeBytes(writer: PackedWriter, bytes: Uint8Array): void {
+  writer.uint32(bytes.length);
+  writer.raw(bytes);
+}

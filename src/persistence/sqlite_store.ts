@@ -1,0 +1,365 @@
+/** The store on a disk: one SQLite file, written by a thread of its own, so that the dispatcher never waits.
+ * While one batch is being committed the next one gathers: that is the group commit. Decision: docs/decisions/0010.
+ * In: changes from the dispatcher. Out: packed batches to the thread, `safe` back. @module */
+
+import type { Clock } from "../base/clock.ts";
+import type { ApplicationMessage } from "../packet/application_message.ts";
+import type { OutgoingMessage } from "../session/outgoing_message.ts";
+import { DataFolder, DataFolderError } from "./data_folder.ts";
+import { GatheredBatch, StoredSession } from "./gathered_batch.ts";
+import { PackedReader, PackedWriter } from "./packed_bytes.ts";
+import { readOutgoingRecords, RecordReader } from "./record_codec.ts";
+import type { OutgoingRecord, SessionRecord, Store, StoreVisitor, SubscriptionRecord } from "./store.ts";
+import { StoreTime } from "./store_time.ts";
+import type { StoreAnswer, StoreRequest } from "./thread_messages.ts";
+
+/** How long after a refusal the disk is asked again. */
+const RETRY_MS = 500;
+/** How often the machine's clock is looked at while nothing is written. */
+const CLOCK_CHECK_MS = 10_000;
+/** A larger buffer is not kept for the next batch. */
+const BUFFER_BYTES_KEPT = 4 * 1024 * 1024;
+
+export interface SqliteStoreOptions {
+  /** full: each commit waits for the disk. normal: for the system, which writes within seconds: a power failure can lose
+   * what was committed last, a crash of the program cannot. */
+  readonly durability: "full" | "normal";
+  readonly clock: Clock;
+  /** Begin with an empty file although a damaged one was set aside. Default: false. */
+  readonly newStore?: boolean;
+}
+
+interface CommittedBatch {
+  readonly number: number;
+  readonly bytes: number;
+}
+
+interface Reading {
+  isSent: boolean;
+  readonly session: StoredSession;
+  readonly request: StoreRequest & { kind: "read" };
+  readonly answer: (records: readonly OutgoingRecord[] | Error) => void;
+}
+
+export class SqliteStore implements Store {
+  readonly canRead = true;
+  onSafe: (() => void) | undefined = undefined;
+  readonly #folder: DataFolder;
+  readonly #thread: StoreThread;
+  readonly #time: StoreTime;
+  readonly #sessions = new Map<string, StoredSession>();
+  readonly #gathered: GatheredBatch;
+  #nextSessionKey: number;
+  #changes = 0;
+  #safe = 0;
+  #trouble: string | undefined = undefined;
+  /** The batch that the thread has. */
+  #inFlight: CommittedBatch | undefined = undefined;
+  #spareBuffer: ArrayBuffer | undefined = undefined;
+  readonly #readings = new Map<number, Reading>();
+  #nextReading = 1;
+  #clockTimer: ReturnType<typeof setInterval> | undefined = undefined;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined = undefined;
+  /** Called when nothing is in flight, or the disk refuses. */
+  #settled: (() => void) | undefined = undefined;
+  #closing: Promise<void> | undefined = undefined;
+
+  /** Opens the store in the folder `path`; makes both if they are not there.
+   * @throws DataFolderError, which says what to do: another broker uses the folder, it cannot be written, the file is
+   * damaged (it is set aside then) or of a later version. */
+  static async open(path: string, options: SqliteStoreOptions): Promise<SqliteStore> {
+    const folder = await DataFolder.open(path, { newStore: options.newStore ?? false });
+    const thread = new StoreThread();
+    const answer = await thread.ask({ kind: "open", file: folder.storeFile, durability: options.durability });
+    if (answer.kind === "opened") return new SqliteStore(folder, thread, answer, options.clock);
+    await thread.close();
+    throw failureOf(answer, folder);
+  }
+
+  private constructor(folder: DataFolder, thread: StoreThread, opened: StoreAnswer & { kind: "opened" }, clock: Clock) {
+    this.#folder = folder;
+    this.#thread = thread;
+    this.#time = new StoreTime(clock, opened.clock);
+    this.#nextSessionKey = opened.lastSessionKey + 1;
+    this.#gathered = new GatheredBatch(opened.lastBodyKey + 1);
+  }
+
+  get changes(): number {
+    return this.#changes;
+  }
+
+  get ticket(): number {
+    return this.#gathered.isEmpty ? this.#gathered.number - 1 : this.#gathered.number;
+  }
+
+  get safe(): number {
+    return this.#safe;
+  }
+
+  get waitingBytes(): number {
+    return this.#gathered.bytes + (this.#inFlight?.bytes ?? 0);
+  }
+
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  get wallOffsetMs(): number {
+    return this.#time.offsetMs;
+  }
+
+  async load(visitor: StoreVisitor): Promise<void> {
+    const records = new RecordReader(visitor, (clientId, key) => this.#sessions.set(clientId, new StoredSession(key)));
+    for (;;) {
+      const answer = await this.#thread.ask({ kind: "load" });
+      if (answer.kind !== "loaded") {
+        await this.#thread.close();
+        throw failureOf(answer, this.#folder);
+      }
+      if (answer.isLast) break;
+      records.read(new PackedReader(answer.records));
+    }
+    this.#thread.onAnswer = (answer) => this.#answered(answer);
+    this.#thread.onEnd = (reason) => {
+      this.#trouble = reason;
+      this.#settled?.();
+    };
+    this.#clockTimer = setInterval(() => this.#checkClock(), CLOCK_CHECK_MS);
+    this.#checkClock();
+  }
+
+  putSession(record: SessionRecord): void {
+    this.#changes++;
+    let session = this.#sessions.get(record.clientId);
+    if (session === undefined) {
+      session = new StoredSession(this.#nextSessionKey++);
+      this.#sessions.set(record.clientId, session);
+    }
+    this.#gathered.putSession(session, record);
+  }
+
+  deleteSession(clientId: string): void {
+    this.#changes++;
+    const session = this.#sessions.get(clientId);
+    if (session === undefined) return;
+    this.#sessions.delete(clientId);
+    this.#gathered.deleteSession(session);
+  }
+
+  putSubscription(clientId: string, record: SubscriptionRecord): void {
+    this.#changes++;
+    const session = this.#sessions.get(clientId);
+    if (session !== undefined) this.#gathered.putSubscription(session, record);
+  }
+
+  deleteSubscription(clientId: string, fullFilter: string): void {
+    this.#changes++;
+    const session = this.#sessions.get(clientId);
+    if (session !== undefined) this.#gathered.deleteSubscription(session, fullFilter);
+  }
+
+  putOutgoing(clientId: string, outgoing: OutgoingMessage): void {
+    this.#changes++;
+    const session = this.#sessions.get(clientId);
+    if (session !== undefined) this.#gathered.putOutgoing(session, outgoing);
+  }
+
+  deleteOutgoing(clientId: string, outgoing: OutgoingMessage): void {
+    this.#changes++;
+    const session = this.#sessions.get(clientId);
+    if (session !== undefined) this.#gathered.deleteOutgoing(session, outgoing);
+  }
+
+  putIncomingQoS2(clientId: string, packetIdentifier: number): void {
+    this.#changes++;
+    const session = this.#sessions.get(clientId);
+    if (session !== undefined) this.#gathered.putIncomingQoS2(session, packetIdentifier);
+  }
+
+  deleteIncomingQoS2(clientId: string, packetIdentifier: number): void {
+    this.#changes++;
+    const session = this.#sessions.get(clientId);
+    if (session !== undefined) this.#gathered.deleteIncomingQoS2(session, packetIdentifier);
+  }
+
+  putRetained(message: ApplicationMessage): void {
+    this.#changes++;
+    this.#gathered.putRetained(message);
+  }
+
+  deleteRetained(topicName: string): void {
+    this.#changes++;
+    this.#gathered.deleteRetained(topicName);
+  }
+
+  readOutgoing(
+    clientId: string,
+    firstPosition: number,
+    lastPosition: number,
+    bytesMax: number,
+    answer: (records: readonly OutgoingRecord[] | Error) => void,
+  ): void {
+    const session = this.#sessions.get(clientId);
+    if (session === undefined) return;
+    const id = this.#nextReading++;
+    const request = { kind: "read", id, session: session.key, firstPosition, lastPosition, bytesMax } as const;
+    const reading = { session, request, answer, isSent: false };
+    this.#readings.set(id, reading);
+    this.#sendReading(reading);
+  }
+
+  endTurn(): void {
+    if (this.#inFlight === undefined && !this.#gathered.isEmpty) this.#handOver();
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  #handOver(): void {
+    const gathered = this.#gathered;
+    const { number, bytes } = gathered;
+    if (gathered.isVoid) {
+      gathered.begin();
+      this.#becameSafe(number);
+      queueMicrotask(() => this.onSafe?.());
+      return;
+    }
+    const writer = new PackedWriter(this.#spareBuffer);
+    this.#spareBuffer = undefined;
+    const { storeMs, machineMs } = this.#time.mark();
+    gathered.pack(writer, storeMs, machineMs);
+    this.#inFlight = { number, bytes };
+    this.#commit(writer.written);
+  }
+
+  #commit(batch: Uint8Array<ArrayBuffer>): void {
+    this.#thread.send({ kind: "commit", batch }, batch.buffer);
+  }
+
+  #answered(answer: StoreAnswer): void {
+    switch (answer.kind) {
+      case "committed":
+        return this.#committed(answer.batch.buffer);
+      case "refused":
+        this.#trouble = answer.reason;
+        this.#retryTimer = setTimeout(() => this.#commit(answer.batch), RETRY_MS);
+        return this.#settled?.();
+      case "read":
+        return this.#tell(answer.id, () => readOutgoingRecords(new PackedReader(answer.records)));
+      case "unread":
+        return this.#tell(answer.id, () => new Error(answer.reason));
+    }
+  }
+
+  #committed(buffer: ArrayBuffer): void {
+    if (buffer.byteLength <= BUFFER_BYTES_KEPT) this.#spareBuffer = buffer;
+    this.#trouble = undefined;
+    this.#becameSafe(this.#inFlight!.number);
+    this.#inFlight = undefined;
+    this.endTurn();
+    this.onSafe?.();
+    this.#settled?.();
+  }
+
+  #becameSafe(number: number): void {
+    this.#safe = number;
+    for (const reading of this.#readings.values()) this.#sendReading(reading);
+  }
+
+  /** When the last message that was put is in the file. */
+  #sendReading(reading: Reading): void {
+    if (reading.isSent || reading.session.lastPut > this.#safe) return;
+    reading.isSent = true;
+    this.#thread.send(reading.request);
+  }
+
+  #tell(id: number, records: () => readonly OutgoingRecord[] | Error): void {
+    const reading = this.#readings.get(id)!;
+    this.#readings.delete(id);
+    if (!reading.session.isGone) reading.answer(records());
+  }
+
+  /** The clock was set: the note of it must not be older than that. */
+  #checkClock(): void {
+    if (!this.#time.hasJumped || this.#inFlight !== undefined) return;
+    this.#gathered.touch();
+    this.#handOver();
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#clockTimer);
+    if (this.#time.hasJumped) this.#gathered.touch();
+    if (this.#trouble === undefined && this.#inFlight === undefined && !this.#gathered.isEmpty) this.#handOver();
+    while (this.#inFlight !== undefined && this.#trouble === undefined) {
+      await new Promise<void>((resolve) => this.#settled = resolve);
+    }
+    clearTimeout(this.#retryTimer);
+    await this.#thread.close();
+    this.#folder.release();
+  }
+}
+
+/** The other thread, as seen from here. */
+class StoreThread {
+  /** Gets every answer that nobody has asked for by `ask`. */
+  onAnswer: ((answer: StoreAnswer) => void) | undefined = undefined;
+  /** It has ended by itself, which is a bug, and nothing can be written any more. */
+  onEnd: ((reason: string) => void) | undefined = undefined;
+  #asked: ((answer: StoreAnswer) => void) | undefined = undefined;
+  #endedBy: string | undefined = undefined;
+  readonly #worker = new Worker(new URL("./store_thread.ts", import.meta.url), { type: "module" });
+
+  constructor() {
+    this.#worker.onmessage = ({ data }: MessageEvent<StoreAnswer>) => {
+      if (this.onAnswer !== undefined) return this.onAnswer(data);
+      const asked = this.#asked;
+      this.#asked = undefined;
+      asked?.(data);
+    };
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#endedBy = `the store's thread has ended: ${event.message}`;
+      this.onEnd?.(this.#endedBy);
+      this.#asked?.({ kind: "failed", reason: this.#endedBy, isDamaged: false });
+    };
+  }
+
+  send(request: StoreRequest, transfer?: Transferable): void {
+    this.#worker.postMessage(request, transfer === undefined ? [] : [transfer]);
+  }
+
+  /** The next answer is to this. */
+  ask(request: StoreRequest): Promise<StoreAnswer> {
+    if (this.#endedBy !== undefined) {
+      return Promise.resolve({ kind: "failed", reason: this.#endedBy, isDamaged: false });
+    }
+    return new Promise((resolve) => {
+      this.#asked = resolve;
+      this.send(request);
+    });
+  }
+
+  /** When it has answered what it was told before, and has let the file go. */
+  async close(): Promise<void> {
+    if (this.#endedBy === undefined) {
+      await new Promise<void>((resolve) => {
+        this.onAnswer = (answer) => answer.kind === "closed" && resolve();
+        this.onEnd = () => resolve();
+        this.send({ kind: "close" });
+      });
+      this.#endedBy = "the store is closed";
+    }
+    this.#worker.terminate();
+  }
+}
+
+/** Sets a damaged file aside, and lets the folder go. */
+function failureOf(answer: StoreAnswer, folder: DataFolder): Error {
+  const { reason, isDamaged } = answer as StoreAnswer & { kind: "failed" };
+  const error = isDamaged
+    ? folder.setAside(reason)
+    : new DataFolderError(`the store ${folder.storeFile} cannot be opened: ${reason}`);
+  folder.release();
+  return error;
+}

@@ -1,0 +1,125 @@
+/** The thread of the SQLite store: the one that waits for the disk. Answers one request after the other. @module */
+
+import { DatabaseSync } from "node:sqlite";
+import { BatchCommit } from "./batch_commit.ts";
+import { checkIntegrity, isDamage } from "./data_folder.ts";
+import { migrate, numberOf } from "./schema.ts";
+import { StoreReader } from "./store_reader.ts";
+import type { ClockMark } from "./store_time.ts";
+import type { StoreAnswer, StoreRequest } from "./thread_messages.ts";
+
+/** Pages of the write-ahead log after which they are copied into the file: 16 MiB, two seconds of writing at most. */
+const CHECKPOINT_PAGES = 4096;
+/** The log is cut back to this when a burst has made it longer. */
+const LOG_BYTES_KEPT = 64 * 1024 * 1024;
+/** Pages in memory, in KiB. */
+const CACHE_KIB = 32 * 1024;
+/** For as long another process may keep the file to itself. */
+const BUSY_TIMEOUT_MS = 5_000;
+
+interface Thread {
+  onmessage: ((event: MessageEvent<StoreRequest>) => void) | null;
+  postMessage(answer: StoreAnswer, transfer?: Transferable[]): void;
+}
+const thread = self as unknown as Thread;
+
+let database: DatabaseSync;
+let batchCommit: BatchCommit;
+let reader: StoreReader;
+let loading: Iterator<Uint8Array<ArrayBuffer>> | undefined;
+
+thread.onmessage = ({ data: request }) => {
+  switch (request.kind) {
+    case "open":
+      return orFail(() => open(request.file, request.durability));
+    case "load":
+      return orFail(loadNext);
+    case "commit":
+      return commit(request.batch);
+    case "read":
+      return read(request);
+    case "close":
+      return close();
+  }
+};
+
+function open(file: string, durability: "full" | "normal"): void {
+  database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
+  // Before anything is written to it.
+  const findings = checkIntegrity(database);
+  if (findings !== undefined) {
+    letGo();
+    return thread.postMessage({ kind: "failed", reason: findings, isDamaged: true });
+  }
+  // The fsync of macOS does not wait for the disk unless it is told to.
+  database.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = ${durability === "full" ? "FULL" : "NORMAL"};
+    PRAGMA fullfsync = ${durability === "full" ? "ON" : "OFF"};
+    PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
+    PRAGMA journal_size_limit = ${LOG_BYTES_KEPT};
+    PRAGMA cache_size = -${CACHE_KIB};
+    PRAGMA temp_store = MEMORY`);
+  migrate(database);
+  batchCommit = new BatchCommit(database);
+  reader = new StoreReader(database);
+  thread.postMessage({
+    kind: "opened",
+    lastSessionKey: numberOf(database, "SELECT coalesce(max(key), 0) FROM session"),
+    lastBodyKey: numberOf(database, "SELECT coalesce(max(key), 0) FROM body"),
+    clock: database.prepare("SELECT store_ms AS storeMs, machine_ms AS machineMs FROM clock").get() as unknown as
+      | ClockMark
+      | undefined,
+  });
+}
+
+function loadNext(): void {
+  loading ??= reader.load();
+  const { value: records, done } = loading.next();
+  if (done) return thread.postMessage({ kind: "loaded", records: new Uint8Array(0), isLast: true });
+  thread.postMessage({ kind: "loaded", records, isLast: false }, [records.buffer]);
+}
+
+function commit(batch: Uint8Array<ArrayBuffer>): void {
+  try {
+    batchCommit.commit(batch);
+  } catch (error) {
+    return thread.postMessage({ kind: "refused", batch, reason: reasonOf(error) }, [batch.buffer]);
+  }
+  thread.postMessage({ kind: "committed", batch }, [batch.buffer]);
+}
+
+function read({ id, session, firstPosition, lastPosition, bytesMax }: StoreRequest & { kind: "read" }): void {
+  let records: Uint8Array<ArrayBuffer>;
+  try {
+    records = reader.readQueued(session, firstPosition, lastPosition, bytesMax);
+  } catch (error) {
+    return thread.postMessage({ kind: "unread", id, reason: reasonOf(error) });
+  }
+  thread.postMessage({ kind: "read", id, records }, [records.buffer]);
+}
+
+function close(): void {
+  letGo();
+  thread.postMessage({ kind: "closed" });
+}
+
+function letGo(): void {
+  loading = undefined;
+  try {
+    database.close(); // and what is in the log goes into the file
+  } catch { /* It was never opened, is closed, or the disk is gone: what was committed is safe in the log. */ }
+}
+
+function orFail(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    letGo();
+    thread.postMessage({ kind: "failed", reason: reasonOf(error), isDamaged: isDamage(error) });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
