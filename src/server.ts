@@ -8,6 +8,7 @@ import { type Clock, systemClock } from "./base/clock.ts";
 import { getLog, type Log } from "./base/log.ts";
 import { BrokerLog } from "./broker/broker_log.ts";
 import { Dispatcher } from "./broker/dispatcher.ts";
+import type { LoadReport } from "./broker/load_store.ts";
 import type { BrokerSnapshot } from "./broker/snapshot.ts";
 import type { Config } from "./config/config.ts";
 import { VERSION } from "./config/version.ts";
@@ -21,6 +22,7 @@ import { WriteTurn } from "./connection/write_turn.ts";
 import { Decoder } from "./packet/decoder.ts";
 import { PublishFrameEncoder } from "./packet/publish_frame.ts";
 import { MemoryStore } from "./persistence/memory_store.ts";
+import { SqliteStore } from "./persistence/sqlite_store.ts";
 import type { Store } from "./persistence/store.ts";
 import type { ByteStream } from "./transport/byte_stream.ts";
 import type { Listener } from "./transport/listener.ts";
@@ -29,9 +31,15 @@ import { listenTcp } from "./transport/tcp.ts";
 /** How often deadlines are looked at: they ring at most this late. */
 const TICK_MS = 50;
 
+export interface LoadedReport extends LoadReport {
+  readonly durationMs: number;
+}
+
 export interface RunningServer {
   /** Where it listens: "mqtt://127.0.0.1:1883". */
   readonly urls: string[];
+  /** What came back from the store. */
+  readonly loaded: LoadedReport;
   /** Resolves when the server has ended. */
   readonly finished: Promise<void>;
   /** DISCONNECT 0x8B to the 5.0 clients, then the end of every connection and listener. May be called again. */
@@ -42,8 +50,10 @@ export interface RunningServer {
 
 /** What an embedding program may put in the place of the usual. */
 export interface ServerParts {
-  /** Default: a new MemoryStore. */
+  /** Default: by `config.durability`, a MemoryStore or an SqliteStore in `config.dataDir`. */
   readonly store?: Store;
+  /** Begin with an empty store although a damaged one was set aside in `config.dataDir`. Default: false. */
+  readonly newStore?: boolean;
   /** Default: one TCP listener on `config.host` and `config.port`. */
   readonly listeners?: readonly Listener[];
   /** Default: anonymous clients are let in where the configuration allows them. */
@@ -58,7 +68,7 @@ export interface ServerParts {
 
 /** Starts a broker.
  * @param log where its lines go. Default: the log of the room "broker", silent until `configureLog`.
- * @throws Deno.errors.AddrInUse and the like, when it cannot listen. */
+ * @throws Deno.errors.AddrInUse and the like, when it cannot listen; DataFolderError when the store cannot be opened. */
 export async function startServer(
   config: Config,
   log: Log = getLog("broker"),
@@ -68,7 +78,7 @@ export async function startServer(
   /** Where only this machine can knock: anonymous clients are let in there by default. */
   const loopbackUrls = new Set<string>();
   const clock = parts.clock ?? systemClock;
-  const store = parts.store ?? new MemoryStore();
+  const store = parts.store ?? await openStore(config, clock, parts.newStore);
   const traffic = new Traffic();
   const dispatcher = new Dispatcher({
     clock,
@@ -91,8 +101,10 @@ export async function startServer(
     log: new BrokerLog(log, () => clock.monotonicMs()),
   }, (callback, delayMs) => setTimeout(callback, delayMs));
   let listeners: readonly Listener[];
+  let loaded: LoadedReport;
   try {
-    await dispatcher.load();
+    const startedMs = performance.now();
+    loaded = { ...await dispatcher.load(), durationMs: performance.now() - startedMs };
     listeners = parts.listeners ??
       [listenTcp({ host: config.host, port: config.port, tcpBacklog: limits.tcpBacklog })];
   } catch (error) {
@@ -140,10 +152,17 @@ export async function startServer(
   };
   return {
     urls: listeners.map((listener) => listener.url),
+    loaded,
     finished: finished.promise,
     stop: () => stopping ??= stop(),
     snapshot: () => dispatcher.snapshot(),
   };
+}
+
+function openStore(config: Config, clock: Clock, newStore = false): Promise<Store> {
+  const { durability, dataDir } = config;
+  if (durability === "off") return Promise.resolve(new MemoryStore());
+  return SqliteStore.open(dataDir, { durability, clock, newStore });
 }
 
 type ConnectionContext = ConstructorParameters<typeof PacketWriter>[3];

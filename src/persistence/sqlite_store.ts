@@ -68,7 +68,7 @@ export class SqliteStore implements Store {
    * @throws DataFolderError, which says what to do: another broker uses the folder, it cannot be written, the file is
    * damaged (it is set aside then) or of a later version. */
   static async open(path: string, options: SqliteStoreOptions): Promise<SqliteStore> {
-    const folder = await DataFolder.open(path, { newStore: options.newStore ?? false });
+    const folder = DataFolder.open(path, { newStore: options.newStore ?? false });
     const thread = new StoreThread();
     const answer = await thread.ask({ kind: "open", file: folder.storeFile, durability: options.durability });
     if (answer.kind === "opened") return new SqliteStore(folder, thread, answer, options.clock);

@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import { BatchCommit } from "./batch_commit.ts";
-import { checkIntegrity, isDamage } from "./data_folder.ts";
+import { checkIntegrity, isDamage } from "./integrity.ts";
 import { migrate, numberOf } from "./schema.ts";
 import { StoreReader } from "./store_reader.ts";
 import type { ClockMark } from "./store_time.ts";

@@ -24,7 +24,10 @@ export class SocketBroker {
   private constructor(readonly server: RunningServer, readonly port: number) {}
 
   static async start(config: PartialConfig = {}): Promise<SocketBroker> {
-    const server = await startServer(makeConfig({ port: 0, sysIntervalS: 0, ...config }), getLog("broker"));
+    const server = await startServer(
+      makeConfig({ port: 0, sysIntervalS: 0, durability: "off", ...config }),
+      getLog("broker"),
+    );
     return new SocketBroker(server, Number(new URL(server.urls[0].replace("mqtt:", "http:")).port));
   }
 

@@ -429,7 +429,7 @@ Deno.test("[MQTT-3.1.2-29] Request Problem Information 0: no Reason String and n
 });
 
 Deno.test("[MQTT-4.2.0-1] The broker serves TCP, whatever way the bytes are cut", async () => {
-  const server = await startServer(makeConfig({ port: 0, sysIntervalS: 0 }));
+  const server = await startServer(makeConfig({ port: 0, sysIntervalS: 0, durability: "off" }));
   try {
     const client = new TestClient(await connectTcp("127.0.0.1", Number(new URL(server.urls[0]).port)));
     const bytes = wire(

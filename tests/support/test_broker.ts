@@ -47,7 +47,7 @@ export class TestBroker {
       info: note("info"),
       debug: note("debug"),
     };
-    const server = await startServer(makeConfig({ sysIntervalS: 0, ...config }), log, {
+    const server = await startServer(makeConfig({ sysIntervalS: 0, durability: "off", ...config }), log, {
       ...parts,
       clock,
       listeners: [listener],
