@@ -1,0 +1,57 @@
+/** Files and folders that only their owner may read: what the broker keeps are messages of others. Everything that differs
+ * from one operating system to the other is here. @module */
+
+/** Windows keeps access lists instead, and what is made in a user's folder is the user's by them. */
+const HAS_MODES = Deno.build.os !== "windows";
+const FILE_MODE = 0o600;
+const FOLDER_MODE = 0o700;
+
+/** With all folders above it. One that is there is left as it is: its owner may have shared it with a group. */
+export function makePrivateFolder(path: string): void {
+  if (exists(path)) return;
+  Deno.mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+}
+
+/** Makes an empty file. @throws Deno.errors.AlreadyExists */
+export function makePrivateFile(path: string): void {
+  Deno.openSync(path, { write: true, createNew: true, mode: FILE_MODE }).close();
+}
+
+/** Takes the permissions of all others away; nothing happens if the file is not there. */
+export function tightenFile(path: string): void {
+  if (!HAS_MODES) return;
+  try {
+    const { mode } = Deno.statSync(path);
+    if (mode !== null && (mode & 0o077) !== 0) Deno.chmodSync(path, FILE_MODE);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** What was written to a file is on the disk when this returns. */
+export function syncFile(path: string): void {
+  using file = Deno.openSync(path, { read: true, write: true });
+  file.syncSync();
+}
+
+/** What was made, renamed or removed in a folder is on the disk when this returns. */
+export function syncFolder(path: string): void {
+  // Windows opens no folder as a file, and keeps its directories in a journal.
+  if (!HAS_MODES) return;
+  using folder = Deno.openSync(path, { read: true });
+  folder.syncSync();
+}
+
+export function exists(path: string): boolean {
+  return sizeOf(path) !== undefined;
+}
+
+/** Bytes; undefined = there is no such file. @throws what else may be wrong with it. */
+export function sizeOf(path: string): number | undefined {
+  try {
+    return Deno.statSync(path).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
