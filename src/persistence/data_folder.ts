@@ -128,7 +128,7 @@ export class DataFolder {
       if (exists(this.storeFile + suffix)) Deno.renameSync(this.storeFile + suffix, damagedFile + suffix);
     }
     syncFolder(this.path);
-    return damagedFile;
+    return exists(damagedFile) ? damagedFile : damagedFile + "-wal";
   }
 }
 
@@ -168,11 +168,13 @@ function whatToDo(folder: string): string {
     "with an empty store; the damaged one stays where it is";
 }
 
-/** The names end with the time: the last one is the newest. */
+/** The names begin alike and end with the time: the last one is the newest, and a store comes before its companions. */
 function newestDamaged(folder: string): string | undefined {
-  return Array.from(Deno.readDirSync(folder), ({ name }) => name)
-    .filter((name) => name.startsWith(DAMAGED_PREFIX) && !COMPANIONS.some((suffix) => name.endsWith(suffix)))
-    .toSorted().at(-1);
+  const names = Array.from(Deno.readDirSync(folder), ({ name }) => name)
+    .filter((name) => name.startsWith(DAMAGED_PREFIX)).toSorted();
+  const stores = names.filter((name) => !COMPANIONS.some((suffix) => name.endsWith(suffix)));
+  // A log may have been all that was there.
+  return stores.at(-1) ?? names.at(-1);
 }
 
 function removeIfThere(file: string): void {
