@@ -4,6 +4,8 @@
 import { assertEquals } from "@std/assert";
 import { dispatcherWorkload } from "../bench/broker/dispatcher_bench.ts";
 import { outboundWorkload } from "../bench/connection/outbound_bench.ts";
+import { commitOnce, fanOutOnce, passBy, readBack } from "../bench/persistence/store_bench.ts";
+import { StoreWorkload } from "../bench/persistence/store_workload.ts";
 import { packetIdentifiersWorkload } from "../bench/session/packet_identifiers_bench.ts";
 
 Deno.test("dispatcher_bench runs tiny", () => {
@@ -21,6 +23,17 @@ Deno.test("outbound_bench runs tiny", async () => {
     const run = outboundWorkload(kind, 5);
     assertEquals([await run(), await run()], [400, 400]);
   }
+});
+
+Deno.test("store_bench runs tiny", async () => {
+  await using workload = await StoreWorkload.open({ sessions: 2 });
+  assertEquals(await commitOnce(workload, 3), 3);
+  assertEquals(await passBy(workload, 3), 3);
+  assertEquals(await fanOutOnce(workload, 3), 6);
+  workload.put(5);
+  await workload.commit();
+  assertEquals(await readBack(workload), 5);
+  assertEquals(await workload.restart(), 5);
 });
 
 function* files(folder: URL): Generator<URL> {
