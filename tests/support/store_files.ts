@@ -4,8 +4,8 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { ApplicationMessage } from "../../src/packet/application_message.ts";
 import { STORE_FILE_NAME } from "../../src/persistence/data_folder.ts";
-import { messageLength, writeMessage } from "../../src/persistence/message_codec.ts";
-import { PackedWriter } from "../../src/persistence/packed_bytes.ts";
+import { messageLength, readMessage, writeMessage } from "../../src/persistence/message_codec.ts";
+import { PackedReader, PackedWriter } from "../../src/persistence/packed_bytes.ts";
 import { migrate } from "../../src/persistence/schema.ts";
 
 export class TemporaryFolder implements Disposable {
@@ -53,6 +53,11 @@ export function storedMessage(parts: StoredMessageParts = {}): Uint8Array {
   return writer.written.slice(0, messageLength(message));
 }
 
+/** Of the message's own buffer within `storedMessage`. */
+export function bufferBytes(stored: Uint8Array): number {
+  return readMessage(new PackedReader(stored), stored.length).buffer.length;
+}
+
 export interface StoreContent {
   readonly sessions?: number;
   /** For each session. */
@@ -79,7 +84,7 @@ export function makeStoreFile(
     putSubscription.run(session);
     for (let position = 1; position <= messages; position++) {
       const isInFlight = position === 1 ? 1 : 0;
-      putOutgoing.run(session, position, isInFlight, isInFlight, message.length, message);
+      putOutgoing.run(session, position, isInFlight, isInFlight, bufferBytes(message), message);
     }
   }
   database.exec("COMMIT");

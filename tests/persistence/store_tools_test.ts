@@ -1,0 +1,349 @@
+/** src/persistence/store_check.ts, store_statistics.ts, store_compact.ts and store_backup.ts, on real files. @module */
+
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { DataFolder, DataFolderError } from "../../src/persistence/data_folder.ts";
+import { numberOf } from "../../src/persistence/schema.ts";
+import { backUpStore } from "../../src/persistence/store_backup.ts";
+import { checkStore } from "../../src/persistence/store_check.ts";
+import { compactStore } from "../../src/persistence/store_compact.ts";
+import { StoreFile, StoreToolError } from "../../src/persistence/store_file.ts";
+import { readStatistics } from "../../src/persistence/store_statistics.ts";
+import {
+  bufferBytes,
+  hasModes,
+  makeStoreFile,
+  modeOf,
+  openStore,
+  overwriteMiddle,
+  storedMessage,
+  TemporaryFolder,
+  truncate,
+} from "../support/store_files.ts";
+
+function change(parent: TemporaryFolder, sql: string, ...values: (string | number | Uint8Array | null)[]): void {
+  const database = openStore(parent.storeFile);
+  database.prepare(sql).run(...values);
+  database.close();
+}
+
+function check(parent: TemporaryFolder): string[] {
+  using store = new StoreFile(parent.path);
+  return checkStore(store.database);
+}
+
+function statistics(parent: TemporaryFolder, machineMs = 0) {
+  using store = new StoreFile(parent.path);
+  return readStatistics(store, machineMs);
+}
+
+/** A second body, which both sessions and a retained message refer to. */
+function addBody(parent: TemporaryFolder): void {
+  const database = openStore(parent.storeFile);
+  const message = storedMessage({ topicName: "c", receivedAtMs: 500 });
+  database.prepare("INSERT INTO body VALUES (7, ?)").run(message);
+  for (const session of [1, 2]) {
+    database.prepare("INSERT INTO outgoing VALUES (?, 9000, 0, 0, 1, 0, NULL, NULL, NULL, 23, 7, NULL)").run(session);
+  }
+  database.exec("INSERT INTO retained VALUES ('c', 7, NULL); INSERT INTO incoming_qos2 VALUES (1, 77)");
+  database.prepare("INSERT INTO retained VALUES ('a/b', NULL, ?)").run(storedMessage());
+  database.close();
+}
+
+Deno.test("checkStore() finds nothing wrong with a store as the broker leaves it", () => {
+  using parent = new TemporaryFolder();
+  makeStoreFile(parent.storeFile);
+  addBody(parent);
+  change(parent, "UPDATE session SET will = ?, will_delay_interval = 5 WHERE key = 1", storedMessage());
+  assertEquals(check(parent), []);
+});
+
+const BROKEN: [string, string][] = [
+  ["INSERT INTO subscription VALUES (9, 'a', 0, 0, 0, 0)", "1 subscriptions without a session (session such as 9)"],
+  ["DELETE FROM session WHERE key = 2", "outgoing messages without a session (session such as 2)"],
+  ["INSERT INTO incoming_qos2 VALUES (8, 1)", "1 incoming QoS 2 identifiers without a session (session such as 8)"],
+  ["UPDATE outgoing SET body = 3 WHERE body = 7", "2 outgoing messages whose body is missing (body such as 3)"],
+  ["DELETE FROM body", "1 retained messages whose body is missing (body such as 7)"],
+  ["INSERT INTO body SELECT 8, message FROM body", "1 bodies that nothing refers to (body such as 8)"],
+  ["UPDATE outgoing SET body = 7 WHERE session = 2", "3 outgoing messages with both a body and a message of their own"],
+  ["UPDATE outgoing SET message = NULL WHERE session = 2 AND position = 1", "or neither (session such as 2)"],
+  ["UPDATE retained SET message = NULL", "1 retained messages with both a body and a message of their own, or neither"],
+  ["UPDATE outgoing SET state = 2 WHERE position = 1", "2 outgoing messages whose state does not go with their QoS"],
+  ["UPDATE outgoing SET packet_identifier = 0", "2 outgoing messages whose state does not go with their QoS"],
+  [
+    "UPDATE outgoing SET state = 1, packet_identifier = 1 WHERE session = 2",
+    "1 Packet Identifiers that two outgoing messages of a session have (session such as 2)",
+  ],
+  ["UPDATE session SET will = x'00' WHERE key = 1", "1 sessions with a part of a will (such as client-1)"],
+  [
+    "UPDATE session SET will = x'00', will_delay_interval = 0 WHERE key = 1",
+    "the will of client-1 cannot be read: a message of 1 bytes",
+  ],
+  ["UPDATE body SET message = substr(message, 1, 18)", "the body of 7 cannot be read: a message of 18 bytes"],
+  ["UPDATE body SET message = zeroblob(50)", "the body of 7 cannot be read: regions at"],
+  ["UPDATE body SET message = 'text'", "the body of 7 cannot be read: it is no blob"],
+  [
+    "UPDATE outgoing SET message = substr(message, 1, length(message) - 1) WHERE session = 2 AND position = 3",
+    "the outgoing message of session 2, position 3 cannot be read: its message_bytes says",
+  ],
+  ["UPDATE retained SET topic_name = 'x' WHERE topic_name = 'a/b'", "its topic_name says x, and the message a/b"],
+];
+for (const [sql, finding] of BROKEN) {
+  Deno.test(`checkStore() says what is wrong after ${sql}`, () => {
+    using parent = new TemporaryFolder();
+    makeStoreFile(parent.storeFile);
+    addBody(parent);
+    change(parent, sql);
+    const findings = check(parent);
+    assert(findings.some((line) => line.includes(finding)), findings.join("\n"));
+  });
+}
+
+for (const [what, damage] of [["overwritten", overwriteMiddle], ["cut off", truncate]] as const) {
+  Deno.test(`checkStore() goes on to the end of a file that is ${what}`, () => {
+    using parent = new TemporaryFolder();
+    makeStoreFile(parent.storeFile, { messages: 300, payloadBytes: 500 });
+    damage(parent.storeFile);
+    const database = new DatabaseSync(parent.storeFile, { readOnly: true });
+    const looked: string[] = [];
+    const findings = checkStore(database, (text) => looked.push(text));
+    database.close();
+    assert(findings.length > 1, findings.join("\n"));
+    assert(looked.includes("each retained message"), looked.join("\n"));
+  });
+}
+
+Deno.test("StoreFile shows the store of one instant, beside a broker that writes", () => {
+  using parent = new TemporaryFolder();
+  makeStoreFile(parent.storeFile);
+  const folder = DataFolder.open(parent.path);
+  using store = new StoreFile(parent.path);
+  assert(store.isBrokerRunning);
+  const writer = openStore(parent.storeFile);
+  writer.exec("DELETE FROM subscription");
+  assertEquals(numberOf(store.database, "SELECT count(*) FROM subscription"), 2);
+  assertEquals(statistics(parent).subscriptions, 0);
+  writer.close();
+  folder.release();
+});
+
+Deno.test("StoreFile reads what a broker that was killed left in its log", () => {
+  using running = new TemporaryFolder();
+  using copy = new TemporaryFolder();
+  makeStoreFile(running.storeFile);
+  const writer = openStore(running.storeFile);
+  writer.exec("INSERT INTO incoming_qos2 VALUES (1, 1)");
+  for (const suffix of ["", "-wal"]) Deno.copyFileSync(running.storeFile + suffix, copy.storeFile + suffix);
+  writer.close();
+  assertEquals(statistics(copy).incomingQoS2, 1);
+});
+
+Deno.test("StoreFile makes nothing where there is no store, and takes none of another program or version", () => {
+  using parent = new TemporaryFolder();
+  assertStringIncludes(
+    assertThrows(() => new StoreFile(parent.path), DataFolderError).message,
+    `there is no store in ${parent.path}; name the broker's data folder with --data-dir`,
+  );
+  assertEquals(parent.names, []);
+  makeStoreFile(parent.storeFile);
+  for (
+    const [version, message] of [[99, "a later version of Quetzal"], [0, "an earlier version of Quetzal"]] as const
+  ) {
+    const database = new DatabaseSync(parent.storeFile);
+    database.exec(`PRAGMA user_version = ${version}`);
+    database.close();
+    using store = new StoreFile(parent.path);
+    assertStringIncludes(assertThrows(() => store.requirePresentSchema(), StoreToolError).message, message);
+  }
+  const database = new DatabaseSync(parent.storeFile);
+  database.exec("PRAGMA application_id = 5");
+  database.close();
+  assertStringIncludes(assertThrows(() => new StoreFile(parent.path), StoreToolError).message, "no store of Quetzal");
+  assertThrows(() => compactStore(parent.path), StoreToolError, "no store of Quetzal");
+  truncate(parent.storeFile, 50);
+  assertStringIncludes(assertThrows(() => new StoreFile(parent.path), StoreToolError).message, "is damaged");
+});
+
+Deno.test("readStatistics() counts what is there", () => {
+  using parent = new TemporaryFolder();
+  makeStoreFile(parent.storeFile, { sessions: 12, messages: 3 });
+  addBody(parent);
+  const database = openStore(parent.storeFile);
+  const will = storedMessage();
+  database.prepare("UPDATE session SET is_connected = 1, will = ? WHERE key = 1").run(will);
+  database.prepare("UPDATE session SET will = ?, will_due_at_ms = 9 WHERE key IN (2, 3)").run(will);
+  const expiries = [[4, 1_000], [5, 1_001], [6, 3_601_000], [7, 3_601_001], [8, 86_401_000], [9, 86_401_001]];
+  const expire = database.prepare("UPDATE session SET expires_at_ms = ?2 WHERE key = ?1");
+  for (const [key, ms] of expiries) expire.run(key, ms);
+  database.exec("DELETE FROM outgoing WHERE session > 4 AND position > 1");
+  // The machine's clock was 5 s ahead of the store's time.
+  database.exec("UPDATE clock SET store_ms = 0, machine_ms = 5000");
+  database.close();
+
+  const found = statistics(parent, 6_000);
+  assertEquals(found.file, parent.storeFile);
+  assertEquals(found.isBrokerRunning, false);
+  assertEquals(found.schemaVersion, 1);
+  assertEquals(found.fileBytes, found.pages * found.pageBytes);
+  assertEquals(found.sessions, {
+    total: 12,
+    connected: 1,
+    away: 11,
+    expiry: { never: 5, laterThanADay: 1, withinADay: 2, withinAnHour: 2, over: 1 },
+  });
+  assertEquals(found.subscriptions, 12);
+  const inlineBytes = bufferBytes(storedMessage());
+  assertEquals(found.messages, { queued: 10, inFlight: 12, bytes: 20 * inlineBytes + 2 * 23 });
+  assertEquals(found.bodies, { count: 1, bytes: storedMessage({ topicName: "c" }).length });
+  assertEquals([found.retainedMessages, found.incomingQoS2], [2, 1]);
+  assertEquals(found.wills, { held: 1, delayed: 2 });
+  assertEquals(found.queues.length, 10);
+  assertEquals(found.queues.slice(0, 3).map(({ clientId, messages }) => [clientId, messages]), [
+    ["client-1", 4],
+    ["client-2", 4],
+    ["client-3", 3],
+  ]);
+  assertEquals(found.queues[0].bytes, 3 * inlineBytes + 23);
+  assertEquals(found.queues[0].oldestReceivedAtMs, 1_000);
+});
+
+Deno.test("readStatistics() takes the oldest message of a queue from its body, too", () => {
+  using parent = new TemporaryFolder();
+  makeStoreFile(parent.storeFile);
+  addBody(parent);
+  change(parent, "DELETE FROM outgoing WHERE session = 2 AND body IS NULL");
+  assertEquals(statistics(parent).queues[1], {
+    clientId: "client-2",
+    messages: 1,
+    bytes: 23,
+    oldestReceivedAtMs: 500,
+  });
+});
+
+Deno.test("readStatistics() goes on where a message cannot be read", () => {
+  using parent = new TemporaryFolder();
+  makeStoreFile(parent.storeFile, { sessions: 3 });
+  change(parent, "UPDATE outgoing SET message = zeroblob(50) WHERE session = 2");
+  change(parent, "UPDATE outgoing SET message = NULL, body = 5 WHERE session = 3");
+  assertEquals(statistics(parent).queues.map((queue) => queue.oldestReceivedAtMs), [1_000, null, null]);
+});
+
+Deno.test("readStatistics() of a new store is all zeros", () => {
+  using parent = new TemporaryFolder();
+  DataFolder.open(parent.path).release();
+  const found = statistics(parent);
+  assertEquals(found.messages, { queued: 0, inFlight: 0, bytes: 0 });
+  assertEquals(found.bodies, { count: 0, bytes: 0 });
+  assertEquals(found.wills, { held: 0, delayed: 0 });
+  assertEquals(found.sessions.total, 0);
+  assertEquals(found.queues, []);
+});
+
+Deno.test("compactStore() gives free pages back, and keeps what is there", () => {
+  using parent = new TemporaryFolder();
+  makeStoreFile(parent.storeFile, { messages: 500, payloadBytes: 1000 });
+  change(parent, "DELETE FROM outgoing WHERE position > 1");
+  assert(statistics(parent).freePages > 100);
+  const { bytesBefore, bytesAfter } = compactStore(parent.path);
+  assert(bytesAfter < bytesBefore / 5, `${bytesBefore} → ${bytesAfter}`);
+  const after = statistics(parent);
+  assertEquals([after.freePages, after.messages.inFlight, after.fileBytes], [0, 2, bytesAfter]);
+  assertEquals(check(parent), []);
+});
+
+Deno.test("compactStore() is refused while a broker runs on the folder", () => {
+  using parent = new TemporaryFolder();
+  const folder = DataFolder.open(parent.path);
+  assertStringIncludes(assertThrows(() => compactStore(parent.path), DataFolderError).message, "is in use by");
+  folder.release();
+  compactStore(parent.path);
+  DataFolder.open(parent.path).release();
+});
+
+Deno.test("backUpStore() is a whole store in one private file", async () => {
+  using parent = new TemporaryFolder();
+  using other = new TemporaryFolder();
+  makeStoreFile(parent.storeFile, { messages: 500, payloadBytes: 10_000 });
+  addBody(parent);
+  const steps: [number, number][] = [];
+  const bytes = await backUpStore(parent.path, other.storeFile, { progress: (...step) => steps.push(step) });
+  assert(steps.length > 1 && steps.every(([done, total]) => done > 0 && done <= total), String(steps));
+  assertEquals(other.names, ["quetzal.sqlite"]);
+  assertEquals(Deno.statSync(other.storeFile).size, bytes);
+  if (hasModes()) assertEquals(modeOf(other.storeFile), "600");
+  const { file: _1, fileBytes: _2, logBytes: _3, ...expected } = statistics(parent);
+  const { file: _4, fileBytes: _5, logBytes: _6, ...found } = statistics(other);
+  assertEquals(found, expected);
+  assertEquals(check(other), []);
+});
+
+Deno.test("backUpStore() is the store of the instant at which it began, whatever is written between its steps", async () => {
+  using parent = new TemporaryFolder();
+  using other = new TemporaryFolder();
+  makeStoreFile(parent.storeFile, { messages: 500, payloadBytes: 10_000 });
+  const writer = openStore(parent.storeFile);
+  let steps = 0;
+  await backUpStore(parent.path, other.storeFile, {
+    progress: () => {
+      steps++;
+      // Moves every row: a copy of some old and some new pages would not be a store.
+      writer.exec("UPDATE outgoing SET position = position + 1000, message = zeroblob(5000)");
+      writer.exec(
+        "INSERT INTO incoming_qos2 VALUES (1, (SELECT coalesce(max(packet_identifier), 0) + 1 FROM incoming_qos2))",
+      );
+    },
+  });
+  writer.close();
+  assert(steps > 1);
+  assertEquals(statistics(parent).incomingQoS2, steps);
+  assertEquals(statistics(other).incomingQoS2, 0);
+  assertEquals(statistics(other).messages, { ...statistics(other).messages, queued: 998, inFlight: 2 });
+  assertEquals(check(other), []);
+});
+
+Deno.test("backUpStore() replaces a file only when it is told to", async () => {
+  using parent = new TemporaryFolder();
+  makeStoreFile(parent.storeFile);
+  const file = parent.file("backup");
+  Deno.writeTextFileSync(file, "mine");
+  await assertRejects(() => backUpStore(parent.path, file), StoreToolError, "is there already; name another file, or");
+  assertEquals(Deno.readTextFileSync(file), "mine");
+  // An earlier one was cut off.
+  Deno.writeTextFileSync(`${file}.partial`, "half a backup");
+  await backUpStore(parent.path, file, { force: true });
+  assertEquals(new DatabaseSync(file).prepare("SELECT count(*) AS count FROM session").get()!.count, 2);
+  assert(!parent.names.includes("backup.partial"));
+});
+
+Deno.test("backUpStore() refuses what is no place for a backup, and leaves nothing behind", async () => {
+  using parent = new TemporaryFolder();
+  makeStoreFile(parent.storeFile);
+  const before = Deno.readFileSync(parent.storeFile);
+  const refused: [string, string][] = [
+    [parent.file("nowhere/backup"), "there is no folder"],
+    [parent.path, "is a folder; name a file in it, such as"],
+    [parent.storeFile, "belongs to the store itself"],
+    [parent.file("QUETZAL.sqlite-wal"), "belongs to the store itself"],
+  ];
+  for (const [file, message] of refused) {
+    await assertRejects(() => backUpStore(parent.path, file, { force: true }), StoreToolError, message);
+  }
+  await assertRejects(
+    () => backUpStore(parent.file("nowhere"), parent.file("b")),
+    DataFolderError,
+    "there is no store",
+  );
+  assertEquals(parent.names.filter((name) => !name.startsWith("quetzal.sqlite")), []);
+  assertEquals(Deno.readFileSync(parent.storeFile), before);
+});
+
+Deno.test("backUpStore() leaves no copy of a damaged store, and keeps the one that was there", async () => {
+  using parent = new TemporaryFolder();
+  makeStoreFile(parent.storeFile, { messages: 300, payloadBytes: 500 });
+  overwriteMiddle(parent.storeFile);
+  const file = parent.file("backup");
+  Deno.writeTextFileSync(file, "the last good one");
+  await assertRejects(() => backUpStore(parent.path, file, { force: true }), StoreToolError, "the copy is damaged");
+  assertEquals(Deno.readTextFileSync(file), "the last good one");
+  assert(!parent.names.includes("backup.partial"));
+});
