@@ -8,6 +8,7 @@ import { TimerWheel } from "../base/timer_wheel.ts";
 import type { Limits } from "../config/limits.ts";
 import type { Traffic } from "../connection/traffic.ts";
 import type { Store } from "../persistence/store.ts";
+import type { SessionLimits } from "../session/session.ts";
 import { MatchCache } from "../topic/match_cache.ts";
 import { SubscriptionTrie } from "../topic/subscription_trie.ts";
 import type { BrokerLog } from "./broker_log.ts";
@@ -56,9 +57,11 @@ export class Broker {
   readonly connections = new Set<Connection>();
   /** By Client Identifier [MQTT-3.1.3-2]. */
   readonly sessions = new Map<string, ClientSession>();
-  /** The store's ticket of the last session that was deleted: after a crash before that, it would be back. */
-  deletedSessionTicket = 0;
-  /** What waits in all sessions' queues together. */
+  /** Client Identifiers of sessions that persisted and were deleted, with the store's ticket of that: after a crash before
+   * it is safe, they would be back. */
+  readonly deletedSessions = new Map<string, number>();
+  readonly sessionLimits: SessionLimits;
+  /** What waits in all sessions' queues in memory together. */
   readonly queueBudget: ByteBudget;
   /** Sessions whose Client is connected. */
   connectedCount = 0;
@@ -89,6 +92,7 @@ export class Broker {
     this.turn = new Turn(parts.clock, parts.scheduler, () => this.store.endTurn());
     this.wheel = new TimerWheel(this.turn.monotonicMs);
     this.gate = new CommitGate(parts.store);
+    this.sessionLimits = parts.store.canRead ? parts.limits : { ...parts.limits, queuedInMemoryBytesMax: Infinity };
     this.queueBudget = new ByteBudget(parts.limits.queuedBytesTotalMax);
     this.shared = new SharedSubscriptions(parts.settings.sharedSubscriptionStrategy, parts.random);
     this.matchCache = new MatchCache(parts.limits.matchCacheEntriesMax, parts.limits.matchCacheWeightMax);

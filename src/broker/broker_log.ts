@@ -16,6 +16,7 @@ const FILTER_LENGTH_MAX = 100;
 
 export class BrokerLog {
   #retainedFullAtMs = -Infinity;
+  #readBackFailedAtMs = -Infinity;
 
   /** @param monotonicMs for the lines that come at most once a minute. */
   constructor(readonly log: Log, readonly monotonicMs: () => number) {}
@@ -126,6 +127,38 @@ export class BrokerLog {
       `A message on ${topicName} was not retained: limits.retainedMessagesMax or limits.retainedBytesMax is ` +
       `reached. Further ones are not reported for a minute.`;
     this.log.warning(text, { event: "retained-full", topicName });
+  }
+
+  /** The disk refuses: at the beginning and then once a minute. @param lastedMs 0 = it has just begun. */
+  storeTrouble(trouble: string, lastedMs: number, waitingBytes: number): void {
+    const since = lastedMs === 0 ? "" : ` for ${Math.round(lastedMs / 1000)} s`;
+    const text = `The store cannot be written to${since}: ${trouble}. What needs the disk is refused or waits ` +
+      `(${waitingBytes} bytes), the rest goes on; nothing that was acknowledged is lost.`;
+    this.log.error(text, { event: "store-trouble", trouble, lastedMs, waitingBytes });
+  }
+
+  storeRecovered(lastedMs: number): void {
+    const text = `The store can be written to again, after ${Math.round(lastedMs / 1000)} s.`;
+    this.log.warning(text, { event: "store-recovered", lastedMs });
+  }
+
+  readBackFailed(clientId: string, error: Error): void {
+    const nowMs = this.monotonicMs();
+    if (nowMs - this.#readBackFailedAtMs < REPEAT_MS) return;
+    this.#readBackFailedAtMs = nowMs;
+    const text =
+      `Queued messages of ${clientId} cannot be read from the store: ${error.message}. They stay there, and ` +
+      `it is tried again every second. Further failures are not reported for a minute.`;
+    this.log.error(text, { event: "read-back-failed", clientId });
+  }
+
+  /** The store has fewer than it had told. */
+  messagesMissing(clientId: string, count: number): void {
+    this.log.error(`${count} queued messages of ${clientId} are not in the store any more.`, {
+      event: "messages-missing",
+      clientId,
+      count,
+    });
   }
 
   willRefused(clientId: string, topicName: string): void {

@@ -3,6 +3,7 @@
 import type { Timer } from "../base/timer_wheel.ts";
 import { Session } from "../session/session.ts";
 import type { Connection } from "./connection.ts";
+import type { Reading } from "./read_back.ts";
 import type { RouteEntry } from "./route.ts";
 
 export class ClientSession extends Session {
@@ -14,8 +15,12 @@ export class ClientSession extends Session {
   gatedSends = 0;
   /** The ticket that the last of them waits for. */
   gatedTicket = 0;
-  /** The store knows it. */
+  /** The store knows it: it persists, or has a Will Message that is owed even if the broker dies. */
   isStored = false;
+  /** It persists, or did: after a crash before its deletion is safe it would be resumed again. */
+  hasPersisted = false;
+  /** What was asked of the store, and not answered yet. */
+  reading: Reading | undefined = undefined;
   willTimer: Timer | undefined = undefined;
   expiryTimer: Timer | undefined = undefined;
   /** The entry of the route that is being built, when `routeStamp` is that route's: merges overlapping subscriptions

@@ -59,14 +59,23 @@ export function connectTimedOut(broker: Broker, connection: Connection): void {
     case ConnectionState.Authenticating:
       return refuseConnect(broker, connection, ReasonCode.NotAuthorized, "authentication took too long");
     default:
-      connection.sink.send({
-        type: PacketType.Connack,
-        sessionPresent: false,
-        reasonCode: ReasonCode.ServerUnavailable,
-        properties: { reasonString: "the store is too slow" },
-      });
-      return endConnection(broker, connection, ReasonCode.ServerUnavailable, "the store has not answered in time");
+      return refuseAccepted(broker, connection);
   }
+}
+
+/** Let in, but the store has not said that it knows: it is too slow, or in trouble since. What was told it of this
+ * CONNECT stands: the session waits for the Client's next one. */
+function refuseAccepted(broker: Broker, connection: Connection): void {
+  const { trouble } = broker.store;
+  const reasonCode = trouble === undefined ? ReasonCode.ServerUnavailable : ReasonCode.QuotaExceeded;
+  const why = trouble === undefined ? "the store is too slow" : `the store cannot be written to: ${trouble}`;
+  connection.sink.send({
+    type: PacketType.Connack,
+    sessionPresent: false,
+    reasonCode,
+    properties: { reasonString: why },
+  });
+  endConnection(broker, connection, reasonCode, why);
 }
 
 /** Every connection has one timer: first for CONNECT, then for its Keep Alive. */

@@ -8,27 +8,33 @@ import { type OutgoingMessage, OutgoingState } from "../session/outgoing_message
 import { relieveIfCaughtUp } from "./back_pressure.ts";
 import type { Broker } from "./broker.ts";
 import type { ClientSession } from "./client_session.ts";
+import { readBackIfNeeded } from "./read_back.ts";
 
 /** Takes a QoS 1 or 2 message into the session state [MQTT-4.5.0-1], and sends it at once if nothing is before it. */
 export function enqueue(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
   const isFirst = session.pending.length === 0 && !session.window.hasResends;
+  // Before the queue sees it: what has a position may be left to the store.
+  if (session.persists) outgoing.position = session.lastPosition + 1;
   const goesNow = isFirst && canSend(session) && session.window.open(outgoing);
-  if (!goesNow && !waitInQueue(broker, session, outgoing)) return;
-  if (session.persists) {
-    outgoing.position = ++session.lastPosition;
+  const isKept = goesNow || waitInQueue(broker, session, outgoing);
+  if (isKept && session.persists) {
+    session.lastPosition = outgoing.position;
     storeOutgoing(broker, session, outgoing);
   }
   if (goesNow) sendPublish(broker, session, outgoing);
+  // After the store was told: it reads what it has heard of.
+  else if (session.pending.hasRuns) readBackIfNeeded(broker, session);
 }
 
 /** @returns false when the queue is full and its policy gave up this message: the store never hears of it. */
 function waitInQueue(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): boolean {
   let isKept = true;
   session.pending.push(outgoing, broker.turn.wallMs, (dropped) => {
-    if (dropped === outgoing) isKept = false;
-    if (dropped.expiresAtMs <= broker.turn.wallMs) broker.statistics.messagesExpired++;
-    else broker.statistics.queueDropped++;
-    dropOutgoing(broker, session, dropped);
+    if (dropped === outgoing) {
+      isKept = false;
+      outgoing.position = 0;
+    }
+    dropFromQueue(broker, session, dropped);
   });
   return isKept;
 }
@@ -60,10 +66,18 @@ export function pump(broker: Broker, session: ClientSession): void {
     if (session.persists) storeOutgoing(broker, session, outgoing);
     sendPublish(broker, session, outgoing);
   }
+  if (session.pending.hasRuns) readBackIfNeeded(broker, session);
   if (session.connection !== undefined) relieveIfCaughtUp(broker, session.connection);
 }
 
-/** A message is done for this session: the store forgets it. */
+/** A message of the queue has expired, or a full queue gave it up. */
+export function dropFromQueue(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
+  if (outgoing.expiresAtMs <= broker.turn.wallMs) broker.statistics.messagesExpired++;
+  else broker.statistics.queueDropped++;
+  dropOutgoing(broker, session, outgoing);
+}
+
+/** A message is done for this session: the store forgets it. One without a position it never heard of. */
 export function dropOutgoing(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
   if (outgoing.position === 0) return;
   // A session that was resumed without an expiry is no longer stored, and its messages went with it.

@@ -21,7 +21,10 @@ import { handlePublish } from "./handle_publish.ts";
 import { handleSubscribe } from "./handle_subscribe.ts";
 import { handleUnsubscribe } from "./handle_unsubscribe.ts";
 import { type LoadReport, loadStore } from "./load_store.ts";
+import { handleReadAgain, handleReadBack } from "./read_back.ts";
+import { forgetSafeDeletions } from "./sessions.ts";
 import { type BrokerSnapshot, takeSnapshot } from "./snapshot.ts";
+import { StoreTrouble } from "./store_trouble.ts";
 import { SysTopics } from "./sys_topics.ts";
 
 export class Dispatcher {
@@ -31,6 +34,7 @@ export class Dispatcher {
   #isHandling = false;
   #sys: SysTopics | undefined = undefined;
   #sysDueMs = Infinity;
+  readonly #storeTrouble: StoreTrouble;
 
   /** @param setTimer calls back after `delayMs`, in a turn of its own. */
   constructor(parts: BrokerParts, setTimer: (callback: () => void, delayMs: number) => void) {
@@ -39,6 +43,7 @@ export class Dispatcher {
       (event) => this.post(event),
       (event, delayMs) => setTimer(() => this.post(event), delayMs),
     );
+    this.#storeTrouble = new StoreTrouble(this.#broker);
     parts.store.onSafe = () => this.post({ kind: "safe" });
   }
 
@@ -253,6 +258,10 @@ export class Dispatcher {
     }
   }
 
+  #checkStore(): void {
+    if (this.#storeTrouble.check()) this.#sys?.updateTrouble();
+  }
+
   #handleEvent(event: BrokerEvent): void {
     const broker = this.#broker;
     switch (event.kind) {
@@ -262,7 +271,13 @@ export class Dispatcher {
         return handleAuthenticationStep(broker, event.connection, event.step);
       case "safe":
         broker.gate.release((error) => this.#failed(undefined, error));
+        forgetSafeDeletions(broker);
+        this.#checkStore();
         return relieveFromStore(broker);
+      case "read-back":
+        return handleReadBack(broker, event.session, event.answer);
+      case "read-again":
+        return handleReadAgain(broker, event.session);
       case "relief":
         if (event.connection.session !== undefined) pump(broker, event.connection.session);
         return relieveIfCaughtUp(broker, event.connection);
@@ -270,6 +285,7 @@ export class Dispatcher {
         return broker.retainedWalks.goOn((connection, error) => this.#failed(connection, error));
       case "tick":
         broker.wheel.advance(broker.turn.monotonicMs);
+        this.#checkStore();
         if (broker.turn.monotonicMs < this.#sysDueMs) return;
         this.#sysDueMs = broker.turn.monotonicMs + broker.settings.sysIntervalS * 1000;
         return this.#sys!.update();

@@ -41,7 +41,7 @@ export function handlePubrec(broker: Broker, connection: Connection, packet: Pub
   }
   // PUBREL follows when the store knows of it: after a crash the PUBLISH must not come again [MQTT-4.3.3-6].
   const changes = broker.store.changes;
-  if (session.isStored) broker.store.putOutgoing(session.clientId, outgoing);
+  if (session.persists) broker.store.putOutgoing(session.clientId, outgoing);
   broker.gate.afterChanges(changes, () => {
     if (session.connection !== connection || !connection.isConnected) return; // repeated when the session resumes
     connection.sink.acknowledge(PacketType.Pubrel, packetIdentifier, ReasonCode.Success);

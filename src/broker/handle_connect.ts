@@ -13,7 +13,7 @@ import { type Connection, ConnectionState } from "./connection.ts";
 import { closeWith, endConnection, refuseConnect, watchKeepAlive } from "./connections.ts";
 import { pump } from "./deliver.ts";
 import { routeOf } from "./publish.ts";
-import { attend, currentSession, endSession, storeSession } from "./sessions.ts";
+import { attend, currentSession, endSession, isDeletionUnsafe, storeSession } from "./sessions.ts";
 import { willOf } from "./wills.ts";
 
 export function handleConnect(broker: Broker, connection: Connection, packet: ConnectPacket): void {
@@ -69,9 +69,12 @@ export function finishConnect(broker: Broker, connection: Connection, verdict: A
   if (isNew && sessionExpiryInterval > 0 && offlineCount(broker) >= broker.limits.sessionsOfflineMax) {
     return refuse(ReasonCode.QuotaExceeded, "too many sessions wait for their clients");
   }
-  const needsStore = sessionExpiryInterval > 0 || former?.isStored === true;
-  if (needsStore && broker.store.trouble !== undefined) {
-    return refuse(ReasonCode.QuotaExceeded, "the store cannot be written to");
+  // A Will Message alone is no such reason, see store_trouble.ts; the end of a session that persisted is one.
+  const needsStore = sessionExpiryInterval > 0 || (former?.isStored === true && former.hasPersisted) ||
+    isDeletionUnsafe(broker, clientId);
+  const { trouble } = broker.store;
+  if (needsStore && trouble !== undefined) {
+    return refuse(ReasonCode.QuotaExceeded, `the store cannot be written to: ${trouble}`);
   }
   const changes = broker.store.changes;
   if (former?.connection !== undefined) {
@@ -82,8 +85,9 @@ export function finishConnect(broker: Broker, connection: Connection, verdict: A
   connection.state = ConnectionState.Accepting;
   connection.sink.pauseReading();
   const answer = () => accept(broker, connection, session, sessionPresent);
+  if (trouble !== undefined) answer();
   // The session that is not present may have been deleted by the CONNECT before this one: that must be safe, too.
-  if (broker.store.safe < broker.deletedSessionTicket) broker.gate.whenSafe(answer);
+  else if (isDeletionUnsafe(broker, clientId)) broker.gate.whenSafe(answer);
   else broker.gate.afterChanges(changes, answer);
 }
 
@@ -168,7 +172,7 @@ function beginSession(
     session = undefined;
   }
   if (session === undefined) {
-    session = new ClientSession(identity.clientId, identity.userName, broker.limits, broker.queueBudget);
+    session = new ClientSession(identity.clientId, identity.userName, broker.sessionLimits, broker.queueBudget);
     broker.sessions.set(identity.clientId, session);
   } else {
     attend(broker, session);

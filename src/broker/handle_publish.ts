@@ -50,7 +50,7 @@ function handleQoS1(
   const changes = broker.store.changes;
   const reasonCode = take(broker, connection, message);
   if (broker.store.changes === changes) {
-    connection.sink.acknowledge(PacketType.Puback, packetIdentifier, reasonCode, explain(reasonCode));
+    connection.sink.acknowledge(PacketType.Puback, packetIdentifier, reasonCode, explain(broker, reasonCode));
     return;
   }
   connection.openIncoming++;
@@ -137,10 +137,12 @@ function refusalOf(broker: Broker, connection: Connection, message: ApplicationM
   const { topicName, qos, retain } = message;
   if (!broker.authorizer.mayPublish(connection.identity!, topicName, qos, retain)) return ReasonCode.NotAuthorized;
   if (broker.settings.checkPayloadFormat && !hasDeclaredFormat(message)) return ReasonCode.PayloadFormatInvalid;
-  // A 5.0 Client can be told that there is no room: it knows then that nothing was kept.
-  if (qos > 0 && connection.protocolVersion === 5 && !canRetain(broker, message)) return ReasonCode.QuotaExceeded;
-  if (qos > 0 && broker.store.trouble !== undefined && needsStore(connection, message, route)) {
-    return ReasonCode.QuotaExceeded;
+  // A 5.0 Client can be told that there is no room, or that the disk refuses: it knows then that nothing was kept. For 3.x
+  // a refusal looks like success. Its message is taken, and when the disk refuses, the acknowledgement waits until it
+  // takes it again; so does the Client, when too much waits (back_pressure.ts).
+  if (qos > 0 && connection.protocolVersion === 5) {
+    if (!canRetain(broker, message)) return ReasonCode.QuotaExceeded;
+    if (broker.store.trouble !== undefined && needsStore(connection, message, route)) return ReasonCode.QuotaExceeded;
   }
   return ReasonCode.Success;
 }
@@ -155,7 +157,7 @@ function refuse(
 ): void {
   broker.log.publishRefused(connection, topicName, refusal);
   if (connection.protocolVersion === 5) {
-    return connection.sink.acknowledge(type, packetIdentifier, refusal, explain(refusal));
+    return connection.sink.acknowledge(type, packetIdentifier, refusal, explain(broker, refusal));
   }
   // As if it were taken: 3.x goes through the whole handshake.
   connection.session!.incomingQoS2.add(packetIdentifier);
@@ -163,14 +165,16 @@ function refuse(
 }
 
 /** The Reason String of a refusal: what a person can do about it. */
-function explain(reasonCode: ReasonCode): string | undefined {
+function explain(broker: Broker, reasonCode: ReasonCode): string | undefined {
   switch (reasonCode) {
     case ReasonCode.TopicNameInvalid:
       return "the Topic Name has more levels or bytes than this server takes";
     case ReasonCode.NotAuthorized:
       return "this client may not publish to this topic";
     case ReasonCode.QuotaExceeded:
-      return "the server has no room to keep this message";
+      return broker.store.trouble === undefined
+        ? "the server has no room to keep this message"
+        : `the store cannot be written to: ${broker.store.trouble}`;
     case ReasonCode.PayloadFormatInvalid:
       return "the Payload is not UTF-8, which its Payload Format Indicator says";
     default:

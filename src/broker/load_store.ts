@@ -1,28 +1,34 @@
 /** What the store kept → sessions, subscriptions, queues and retained messages, before the first connection. @module */
 
-import { OutgoingMessage, type OutgoingState } from "../session/outgoing_message.ts";
+import { invariant } from "../base/assert.ts";
+import type { ApplicationMessage } from "../packet/application_message.ts";
 import { NEVER_EXPIRES_S } from "../session/session.ts";
+import { StoredRun } from "../session/stored_run.ts";
 import { Subscription } from "../session/subscription.ts";
 import { parseSharedFilter } from "../topic/shared_filter.ts";
-import { invariant } from "../base/assert.ts";
 import type { Broker } from "./broker.ts";
 import { ClientSession } from "./client_session.ts";
+import { outgoingOf } from "./read_back.ts";
 import type { ClientSubscription } from "./route.ts";
 import { expiryOf } from "./route_publish.ts";
 import { endSession, scheduleExpiry, storeSession } from "./sessions.ts";
+import { queuedMessages } from "./snapshot.ts";
 import { addSubscription } from "./subscriptions.ts";
 import { publishWill, rescheduleWill } from "./wills.ts";
 
+/** What came back, without what has ended or expired meanwhile. */
 export interface LoadReport {
   readonly sessions: number;
+  /** Queued and unfinished ones, those that are left on the disk included. */
   readonly messages: number;
   readonly retainedMessages: number;
 }
 
 export async function loadStore(broker: Broker): Promise<LoadReport> {
-  let messages = 0;
   broker.turn.begin();
+  // What cannot be dealt with before all is there.
   const wasConnected: ClientSession[] = [];
+  const retained: ApplicationMessage[] = [];
   const sessionOf = (clientId: string): ClientSession => {
     const session = broker.sessions.get(clientId);
     invariant(session !== undefined, "the store gives a session before what belongs to it");
@@ -30,9 +36,10 @@ export async function loadStore(broker: Broker): Promise<LoadReport> {
   };
   await broker.store.load({
     session(record) {
-      const session = new ClientSession(record.clientId, record.userName, broker.limits, broker.queueBudget);
+      const session = new ClientSession(record.clientId, record.userName, broker.sessionLimits, broker.queueBudget);
       session.isStored = true;
       session.sessionExpiryInterval = record.sessionExpiryInterval;
+      session.hasPersisted = session.persists;
       session.will = record.will;
       session.willDueAtMs = record.willDueAtMs;
       session.expiresAtMs = record.expiresAtMs;
@@ -57,44 +64,61 @@ export async function loadStore(broker: Broker): Promise<LoadReport> {
     },
     outgoing(clientId, record) {
       const session = sessionOf(clientId);
-      const sharedBy = record.sharedFilter === undefined ? undefined : session.subscriptions.get(record.sharedFilter);
-      const { message, qos, retain, subscriptionIdentifiers, expiresAtMs } = record;
-      const outgoing = new OutgoingMessage(message, qos, retain, subscriptionIdentifiers, expiresAtMs, sharedBy);
-      outgoing.position = record.position;
+      const outgoing = outgoingOf(session, record);
       session.lastPosition = Math.max(session.lastPosition, record.position);
-      messages++;
-      if (record.packetIdentifier !== 0) {
-        outgoing.packetIdentifier = record.packetIdentifier;
-        outgoing.state = record.state as OutgoingState;
-        outgoing.wasSent = true;
-        session.window.restore(outgoing);
-      } else {
-        // What was acknowledged to its publisher is kept, also beyond a limit that was lowered since.
-        session.pending.restore(outgoing);
-      }
+      // What was acknowledged to its publisher is kept, also beyond a limit that was lowered since.
+      if (record.packetIdentifier === 0) session.pending.restore(outgoing);
+      else session.window.restore(outgoing);
     },
-    queuedRun() {
-      throw new Error("not yet");
+    queuedRun(clientId, { firstPosition, lastPosition, messages, messageBytes }) {
+      const session = sessionOf(clientId);
+      session.lastPosition = Math.max(session.lastPosition, lastPosition);
+      const run = new StoredRun(firstPosition, lastPosition);
+      run.messages = messages;
+      run.messageBytes = messageBytes;
+      run.earliestExpiryMs = 0;
+      session.pending.restoreRun(run);
     },
     incomingQoS2(clientId, packetIdentifier) {
       sessionOf(clientId).incomingQoS2.add(packetIdentifier);
     },
     retained(message) {
-      const { wallMs, monotonicMs } = broker.turn;
-      broker.retained.set(message, expiryOf(message), wallMs, monotonicMs);
+      retained.push(message);
     },
   });
   broker.turn.begin(); // loading takes time, and a turn does not outlast it
+  // Deadlines are in the store's time, which is known only now.
+  broker.turn.addToWall(broker.store.wallOffsetMs);
+  const { wallMs, monotonicMs } = broker.turn;
+  for (const message of retained) broker.retained.set(message, expiryOf(message), wallMs, monotonicMs);
   for (const session of [...broker.sessions.values()]) {
+    if (holdToIntervals(broker, session)) storeSession(broker, session);
     scheduleExpiry(broker, session);
     rescheduleWill(broker, session);
   }
   for (const session of wasConnected) loseConnection(broker, session);
-  return { sessions: broker.sessions.size, messages, retainedMessages: broker.retained.size };
+  return {
+    sessions: broker.sessions.size,
+    messages: queuedMessages(broker).count,
+    retainedMessages: broker.retained.size,
+  };
+}
+
+/** No deadline is further away than its interval: a clock that was set must not revive what has ended.
+ * @returns whether one was. */
+function holdToIntervals(broker: Broker, session: ClientSession): boolean {
+  const { expiresAtMs, willDueAtMs, sessionExpiryInterval, will } = session;
+  const { wallMs } = broker.turn;
+  if (expiresAtMs !== Infinity) session.expiresAtMs = Math.min(expiresAtMs, wallMs + sessionExpiryInterval * 1000);
+  if (willDueAtMs !== Infinity && will !== undefined) {
+    session.willDueAtMs = Math.min(willDueAtMs, wallMs + will.willDelayInterval * 1000);
+  }
+  return session.expiresAtMs !== expiresAtMs || session.willDueAtMs !== willDueAtMs;
 }
 
 /** The broker ended while this Client was connected: for the session that was the end of the Network Connection, now.
- * Its deadlines count from the restart, which is when it can come back again. */
+ * Its deadlines count from the restart, which is when it can come back again. One that does not persist was kept for its
+ * Will Message, which is sent. */
 function loseConnection(broker: Broker, session: ClientSession): void {
   if (!session.persists) return endSession(broker, session);
   if (session.sessionExpiryInterval !== NEVER_EXPIRES_S) {

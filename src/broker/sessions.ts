@@ -77,10 +77,15 @@ export function endSession(broker: Broker, session: ClientSession): void {
   publishWill(broker, session);
 }
 
-/** Tells the store how the session stands: one that ends with its connection is none of its business. */
+/** Tells the store how the session stands. Three kinds of sessions are its business: those that persist; those with a
+ * Will Message, which a broker that dies owes all the same; and those that persisted and have queued messages on the disk
+ * alone. Of the second kind it is told nothing else, and it ends with the next start. */
 export function storeSession(broker: Broker, session: ClientSession): void {
-  if (!session.persists) return unstoreSession(broker, session);
+  if (!session.persists && !session.pending.hasRuns && !hasWillToStore(broker, session)) {
+    return unstoreSession(broker, session);
+  }
   session.isStored = true;
+  if (session.persists) session.hasPersisted = true;
   broker.store.putSession({
     clientId: session.clientId,
     userName: session.userName,
@@ -97,5 +102,22 @@ function unstoreSession(broker: Broker, session: ClientSession): void {
   if (!session.isStored) return;
   session.isStored = false;
   broker.store.deleteSession(session.clientId);
-  broker.deletedSessionTicket = broker.store.ticket;
+  if (session.hasPersisted) broker.deletedSessions.set(session.clientId, broker.store.ticket);
+}
+
+/** While the disk is in trouble no new ones: see store_trouble.ts. */
+function hasWillToStore(broker: Broker, session: ClientSession): boolean {
+  return session.will !== undefined && (session.isStored || broker.store.trouble === undefined);
+}
+
+/** The deletion of a session of this Client is not safe: after a crash it would be back. */
+export function isDeletionUnsafe(broker: Broker, clientId: string): boolean {
+  return (broker.deletedSessions.get(clientId) ?? 0) > broker.store.safe;
+}
+
+/** The store got safer. */
+export function forgetSafeDeletions(broker: Broker): void {
+  for (const [clientId, ticket] of broker.deletedSessions) {
+    if (ticket <= broker.store.safe) broker.deletedSessions.delete(clientId);
+  }
 }

@@ -58,6 +58,7 @@ export class SysTopics {
       "messages/stored": broker.retained.size + queued.count,
       "store/messages/count": broker.retained.size + queued.count,
       "store/messages/bytes": broker.retained.bytes + queued.bytes,
+      ...this.#storeTrouble(),
       "publish/messages/received": traffic.publishesReceived,
       "publish/messages/sent": traffic.publishesSent,
       "publish/messages/dropped": droppedMessages(broker),
@@ -72,6 +73,15 @@ export class SysTopics {
     for (const [name, value] of Object.entries(values)) this.#publish(name, String(value));
     this.#updateLoads((nowMs - this.#updatedMs) / 60_000);
     this.#updatedMs = nowMs;
+  }
+
+  /** `store/trouble`: "ok", or why the disk refuses. Published when it changes, not only with the others. */
+  updateTrouble(): void {
+    for (const [name, value] of Object.entries(this.#storeTrouble())) this.#publish(name, value);
+  }
+
+  #storeTrouble(): Record<string, string> {
+    return { "store/trouble": this.broker.store.trouble ?? "ok" };
   }
 
   /** Exponentially smoothed rates, as Mosquitto's: a step of `minutes` weighs e^(-minutes/n). */

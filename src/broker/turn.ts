@@ -13,16 +13,22 @@ export class Turn {
   /** Milliseconds that never jump, as of the beginning of the turn. */
   monotonicMs: number;
   /** Milliseconds since 1970-01-01 UTC, as of the beginning of the turn. The machine's clock is asked for it once, at the
-   * start; from then on it goes on with the other one. So a clock that is set, or jumps, ends no session and lets no
+   * start, and the store may know better (`addToWall`); from then on it goes on with the other one. So a clock that is set, or jumps, ends no session and lets no
    * message expire while the broker runs. */
   wallMs: number;
-  readonly #wallOriginMs: number;
+  #wallOriginMs: number;
   #isRunning = false;
 
   constructor(readonly clock: Clock, readonly scheduler: Scheduler, readonly onEnd: () => void) {
     this.monotonicMs = clock.monotonicMs();
     this.wallMs = clock.wallMs();
     this.#wallOriginMs = this.wallMs - this.monotonicMs;
+  }
+
+  /** The store has told by how much its time differs from the machine's: from now on `wallMs` is the store's. */
+  addToWall(offsetMs: number): void {
+    this.#wallOriginMs += offsetMs;
+    this.wallMs += offsetMs;
   }
 
   /** Called with each event; only the first of a turn does anything. */

@@ -88,8 +88,17 @@ export const LIMIT_RULES = {
   queuedMessagesMax: rule(100_000, 0, COUNT_MAX, "messages", "messages that wait for one session"),
   /** The same queue by weight: 640 bytes each when the queue is full. */
   queuedBytesMax: rule(64 * MiB, 0, BYTES_MAX, "bytes", "messages that wait for one session"),
+  /** What a client takes while more is read back from the disk, ten times over. When `queuedBytesTotalMax` is reached,
+   * each session keeps 64 KiB at most. A store without a disk cannot be read back: then all of a queue is in memory. */
+  queuedInMemoryBytesMax: rule(
+    MiB,
+    0,
+    BYTES_MAX,
+    "bytes",
+    "messages that wait for one session in memory; those behind them wait on the disk alone",
+  ),
   /** Many sessions whose clients are away must not take the machine: a million messages of a kilobyte. */
-  queuedBytesTotalMax: rule(GiB, 0, BYTES_MAX, "bytes", "messages that wait for all sessions together"),
+  queuedBytesTotalMax: rule(GiB, 0, BYTES_MAX, "bytes", "messages that wait for all sessions together, in memory"),
   /** What a disk that makes 100 MB/s writes in half a second; beyond it publishers wait for the disk. */
   storeWaitingBytesMax: rule(
     64 * MiB,

@@ -15,6 +15,8 @@ export interface SessionLimits {
   readonly queuedMessagesMax: number;
   readonly queuedBytesMax: number;
   readonly queuePolicy: QueuePolicy;
+  /** Of what the store has. Default: the store cannot be read, and everything stays in memory. */
+  readonly queuedInMemoryBytesMax?: number;
 }
 
 export class Session {
@@ -46,7 +48,13 @@ export class Session {
     queueBudget?: ByteBudget,
   ) {
     this.window = new OutgoingWindow(limits.queuedBytesMax, queueBudget);
-    this.pending = new PendingQueue(limits.queuedMessagesMax, limits.queuedBytesMax, limits.queuePolicy, queueBudget);
+    this.pending = new PendingQueue(
+      limits.queuedMessagesMax,
+      limits.queuedBytesMax,
+      limits.queuePolicy,
+      queueBudget,
+      limits.queuedInMemoryBytesMax,
+    );
   }
 
   /** It outlives its connection, so the store keeps it [MQTT-3.1.2-23]. */

@@ -53,6 +53,7 @@ Deno.test("$SYS/broker/… has the names that Mosquitto uses, retained, with num
   for (const [name, value] of found) {
     if (name === "version") assertMatch(value, /^quetzal version \d+\.\d+\.\d+/);
     else if (name === "uptime") assertMatch(value, /^\d+ seconds$/);
+    else if (name === "store/trouble") assertEquals(value, "ok");
     else assertMatch(value, name.startsWith("load/") ? /^\d+\.\d\d$/ : /^\d+$/);
   }
 });

@@ -31,6 +31,7 @@ interface Character {
   readonly isShared: boolean;
   readonly crashes: number;
   readonly queuedMessagesMax: number;
+  readonly queuedInMemoryBytesMax: number;
   readonly queuePolicy: "drop-newest" | "drop-oldest";
   readonly markPackets: number;
   readonly versions: readonly (4 | 5)[];
@@ -80,6 +81,8 @@ export class Simulation {
       isShared,
       crashes: random.chance(0.5) ? 0.004 : 0,
       queuedMessagesMax: random.chance(0.15) ? 4 : 10_000,
+      // With such a bound most queues have runs.
+      queuedInMemoryBytesMax: random.pick([0, 300, 1_000, 1_000_000]),
       queuePolicy: random.pick(["drop-newest", "drop-oldest"]),
       markPackets: random.pick([3, 20, 1_000_000]),
       versions: random.pick([[5], [4], [4, 5], [4, 5]]),
@@ -127,7 +130,7 @@ export class Simulation {
   }
 
   async #start(): Promise<void> {
-    const { queuedMessagesMax, queuePolicy } = this.#character;
+    const { queuedMessagesMax, queuedInMemoryBytesMax, queuePolicy } = this.#character;
     if (this.#store instanceof DelayedStore) this.#store.hold();
     const turnEnds = this.#turnEnds = [];
     const timers = this.#timers = [];
@@ -136,7 +139,13 @@ export class Simulation {
       clock: this.#clock,
       scheduler: { endOfTurn: (callback) => void (turnEnds as (() => void)[]).push(callback) },
       random: this.#random.next,
-      limits: { ...DEFAULT_LIMITS, queuedMessagesMax, queuePolicy, receiveMaximum: BROKER_RECEIVE_MAXIMUM },
+      limits: {
+        ...DEFAULT_LIMITS,
+        queuedMessagesMax,
+        queuedInMemoryBytesMax,
+        queuePolicy,
+        receiveMaximum: BROKER_RECEIVE_MAXIMUM,
+      },
       settings: {
         protocolVersions: [3, 4, 5],
         maximumQoS: 2,
@@ -296,6 +305,14 @@ export class Simulation {
       choices.push(() => {
         this.#note("the disk commits");
         store.commit(1 + random.below(store.waiting));
+      });
+    }
+    if (store instanceof DelayedStore && store.readable > 0) {
+      choices.push(() => {
+        const fails = random.chance(0.05);
+        this.#note(fails ? "the disk cannot be read" : "the disk is read");
+        store.readError = fails ? new Error("simulated") : undefined;
+        store.answerRead();
       });
     }
     if (choices.length === 0) return this.#clients.some((client) => client.answers.length > 0);

@@ -1,10 +1,16 @@
 /** A store whose disk is as slow as the test wants, and whose machine can crash: changes reach the MemoryStore inside
- * only when their batch is committed.
- * It commits by itself, in a turn after the one that told it, until `hold` is called. @module */
+ * only when their batch is committed. It gives queued messages as runs and reads them back, as one with a disk does.
+ * It commits and answers by itself, in a turn after the one that told it, until `hold` is called. @module */
 
 import type { ApplicationMessage } from "../../src/packet/application_message.ts";
 import { MemoryStore } from "../../src/persistence/memory_store.ts";
-import type { SessionRecord, Store, StoreVisitor, SubscriptionRecord } from "../../src/persistence/store.ts";
+import type {
+  OutgoingRecord,
+  SessionRecord,
+  Store,
+  StoreVisitor,
+  SubscriptionRecord,
+} from "../../src/persistence/store.ts";
 import { OutgoingMessage } from "../../src/session/outgoing_message.ts";
 
 interface Change {
@@ -32,9 +38,14 @@ export class DelayedStore implements Store {
   #waitingBytes = 0;
   #isHeld = false;
   #isCrashed = false;
-  /** Reads that wait for what was told before them. */
-  #readers: (() => void)[] = [];
+  #readers: Reader[] = [];
+  /** Told; the store inside may not know yet. */
+  readonly #deletions = new Map<string, number>();
   #wake: (() => void) | undefined;
+  /** What reads are answered with, instead of records. */
+  readError: Error | undefined = undefined;
+  /** Reads that were answered. */
+  readsAnswered = 0;
 
   /** @param memory what an earlier store left. */
   constructor(memory = new MemoryStore()) {
@@ -62,7 +73,12 @@ export class DelayedStore implements Store {
     return this.#batches.length;
   }
 
-  /** From now on nothing becomes safe until `commit` or `release`. */
+  /** Reads that may be answered: all that was told before them is safe. */
+  get readable(): number {
+    return this.#readers.filter(({ ticket }) => ticket <= this.#safe).length;
+  }
+
+  /** From now on nothing becomes safe until `commit` or `release`, and nothing is read until `answerRead` or `release`. */
   hold(): void {
     this.#isHeld = true;
   }
@@ -83,7 +99,17 @@ export class DelayedStore implements Store {
       this.#safe++;
     }
     this.onSafe?.();
-    for (const read of this.#readers.splice(0)) read();
+    if (!this.#isHeld) this.#answerReadable();
+  }
+
+  /** The oldest read that may be answered is. */
+  answerRead(): void {
+    const index = this.#readers.findIndex(({ ticket }) => ticket <= this.#safe);
+    if (index === -1 || this.#isCrashed) return;
+    const [{ clientId, deletions, first, last, bytesMax, answer }] = this.#readers.splice(index, 1);
+    if (this.#deletionsOf(clientId) !== deletions) return;
+    this.readsAnswered++;
+    answer(this.readError ?? this.#read(clientId, first, last, bytesMax));
   }
 
   /** The disk is quick again. */
@@ -100,7 +126,10 @@ export class DelayedStore implements Store {
   }
 
   load(visitor: StoreVisitor): Promise<void> {
-    return this.memory.load(visitor);
+    const { visit, end } = withRuns(visitor);
+    const loaded = this.memory.load(visit);
+    end();
+    return loaded;
   }
 
   putSession(record: SessionRecord): void {
@@ -108,6 +137,7 @@ export class DelayedStore implements Store {
   }
 
   deleteSession(clientId: string): void {
+    this.#deletions.set(clientId, this.#deletionsOf(clientId) + 1);
     this.#tell((store) => store.deleteSession(clientId));
   }
 
@@ -129,16 +159,10 @@ export class DelayedStore implements Store {
     this.#tell((store) => store.deleteOutgoing(clientId, asItIs));
   }
 
-  /** In a turn after the one that asked, behind everything that was told before. */
   readOutgoing(...[clientId, first, last, bytesMax, answer]: Parameters<Store["readOutgoing"]>): void {
-    this.endTurn();
-    const ticket = this.#handedOver;
-    const read = () => {
-      if (this.#isCrashed) return;
-      if (this.#safe >= ticket) this.memory.readOutgoing(clientId, first, last, bytesMax, answer);
-      else this.#readers.push(read);
-    };
-    setTimeout(read);
+    const deletions = this.#deletionsOf(clientId);
+    this.#readers.push({ ticket: this.#ticket, clientId, deletions, first, last, bytesMax, answer });
+    if (!this.#isHeld) setTimeout(() => this.#isHeld || this.#answerReadable());
   }
 
   putIncomingQoS2(clientId: string, packetIdentifier: number): void {
@@ -173,6 +197,34 @@ export class DelayedStore implements Store {
     return Promise.resolve();
   }
 
+  #answerReadable(): void {
+    for (let left = this.readable; left > 0 && !this.#isCrashed; left--) this.answerRead();
+  }
+
+  #deletionsOf(clientId: string): number {
+    return this.#deletions.get(clientId) ?? 0;
+  }
+
+  #read(clientId: string, first: number, last: number, bytesMax: number): OutgoingRecord[] {
+    const records: OutgoingRecord[] = [];
+    let bytes = 0;
+    const ignore = () => {};
+    this.memory.load({
+      session: ignore,
+      subscription: ignore,
+      queuedRun: ignore,
+      incomingQoS2: ignore,
+      retained: ignore,
+      outgoing: (owner, record) => {
+        const { position, packetIdentifier, message } = record;
+        if (owner !== clientId || packetIdentifier !== 0 || position < first || position > last) return;
+        if (bytes < bytesMax) records.push(record);
+        bytes += message.buffer.byteLength;
+      },
+    });
+    return records;
+  }
+
   #tell(apply: Change["apply"], messageBytes = 0): void {
     this.#changes++;
     this.#ticket = this.#handedOver + 1;
@@ -180,6 +232,59 @@ export class DelayedStore implements Store {
     this.#waitingBytes += bytes;
     this.#gathered.push({ apply, bytes });
   }
+}
+
+interface Reader {
+  readonly ticket: number;
+  readonly clientId: string;
+  /** Sessions of this Client that had been deleted by then. */
+  readonly deletions: number;
+  readonly first: number;
+  readonly last: number;
+  readonly bytesMax: number;
+  readonly answer: Parameters<Store["readOutgoing"]>[4];
+}
+
+/** What waits for no Packet Identifier and did not come by a Shared Subscription is told of as runs. */
+function withRuns(visitor: StoreVisitor): { readonly visit: StoreVisitor; readonly end: () => void } {
+  let run: OutgoingRecord[] = [];
+  let owner = "";
+  const endRun = () => {
+    if (run.length === 0) return;
+    visitor.queuedRun(owner, {
+      firstPosition: run[0].position,
+      lastPosition: run[run.length - 1].position,
+      messages: run.length,
+      messageBytes: run.reduce((sum, { message }) => sum + message.buffer.byteLength, 0),
+    });
+    run = [];
+  };
+  const visit: StoreVisitor = {
+    session: (record) => {
+      endRun();
+      visitor.session(record);
+    },
+    subscription: (clientId, record) => visitor.subscription(clientId, record),
+    outgoing: (clientId, record) => {
+      owner = clientId;
+      if (record.packetIdentifier === 0 && record.sharedFilter === undefined) run.push(record);
+      else {
+        // One in flight may stand among those of a run; one of a Shared Subscription ends it.
+        if (record.packetIdentifier === 0) endRun();
+        visitor.outgoing(clientId, record);
+      }
+    },
+    queuedRun: (clientId, record) => visitor.queuedRun(clientId, record),
+    incomingQoS2: (clientId, packetIdentifier) => {
+      endRun();
+      visitor.incomingQoS2(clientId, packetIdentifier);
+    },
+    retained: (message) => {
+      endRun();
+      visitor.retained(message);
+    },
+  };
+  return { visit, end: endRun };
 }
 
 /** The broker goes on changing its own. */

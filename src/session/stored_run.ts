@@ -1,0 +1,35 @@
+/** Queued messages of one session that are in the store alone: known by their number and weight, and read back when
+ * their turn comes. Room: pure. @module */
+
+import { OUTGOING_OVERHEAD_BYTES, type OutgoingMessage } from "./outgoing_message.ts";
+
+export class StoredRun {
+  messages = 0;
+  /** Of their `message.buffer`s together. */
+  messageBytes = 0;
+  /** None of them expires before this, in milliseconds of the wall clock; Infinity = none expires. A lower bound; 0 =
+   * nobody knows, as after a restart. */
+  earliestExpiryMs = Infinity;
+
+  /** @param firstPosition, lastPosition between which they are, both included; others of the session are not. */
+  constructor(public firstPosition: number, public lastPosition: number) {}
+
+  /** What they would weigh in memory, by `OutgoingMessage.bytes`: the queue's limit counts them so. */
+  get bytes(): number {
+    return this.messageBytes + this.messages * OUTGOING_OVERHEAD_BYTES;
+  }
+
+  /** The next one. */
+  add(outgoing: OutgoingMessage): void {
+    this.lastPosition = outgoing.position;
+    this.messages++;
+    this.messageBytes += outgoing.message.buffer.byteLength;
+    if (outgoing.expiresAtMs < this.earliestExpiryMs) this.earliestExpiryMs = outgoing.expiresAtMs;
+  }
+
+  /** Some left it. The store may have counted differently: never below nothing. */
+  take(messages: number, messageBytes: number): void {
+    this.messages = Math.max(0, this.messages - messages);
+    this.messageBytes = Math.max(0, this.messageBytes - messageBytes);
+  }
+}
