@@ -4,6 +4,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { CONFIG_FILE_VARIABLE, type GivenOption } from "../config/load.ts";
 import { configKey, nearest } from "../config/keys.ts";
+import { COMMAND_NAMES, type CommandName, commandOf, commandsOfGroup, isCommand } from "./commands.ts";
 
 /** What a shell sees when the program ends. */
 export const ExitCode = { Ok: 0, Failed: 1, Usage: 2 } as const;
@@ -13,14 +14,6 @@ export type ExitCode = typeof ExitCode[keyof typeof ExitCode];
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
-
-export const COMMANDS = {
-  serve: "run the broker (the default)",
-  "check-config": "check file, environment and options, and end",
-  help: "show this help; `help config` lists every key of the configuration",
-  version: "show the version",
-} as const;
-export type CommandName = keyof typeof COMMANDS;
 
 export interface Option {
   /** Without the dashes. */
@@ -33,6 +26,8 @@ export interface Option {
   readonly environmentName?: string;
   /** Also as `--no-…`. */
   readonly negatable?: true;
+  /** Commands, or another option, without which it means nothing; undefined = it goes with all. */
+  readonly goesWith?: readonly (CommandName | `--${string}`)[];
   readonly about: string;
   readonly example: string;
 }
@@ -65,7 +60,25 @@ export const OPTIONS: readonly Option[] = [
     about: "show each value and where it came from, and end",
     example: "--print-config",
   },
-  { name: "json", about: "with --print-config: as JSON, for tools", example: "--print-config --json" },
+  {
+    name: "json",
+    goesWith: ["--print-config", "store info"],
+    about: "with --print-config and `store info`: as JSON, for tools",
+    example: "--print-config --json",
+  },
+  {
+    name: "new-store",
+    goesWith: ["serve"],
+    // No key of the configuration: there it would stay, and give up the next damaged store without a question.
+    about: "begin with an empty store although a damaged one was set aside; nothing happens if a store is there",
+    example: "--new-store",
+  },
+  {
+    name: "force",
+    goesWith: ["store backup"],
+    about: "with `store backup`: replace a file that is there",
+    example: "store backup ./quetzal-backup.sqlite --force",
+  },
   { name: "help", short: "h", about: "show this help, and end", example: "--help" },
   { name: "version", short: "V", about: "show the version, and end", example: "--version" },
 ];
@@ -77,12 +90,14 @@ function optionOf(name: string, key: string, valueName: string | undefined, exam
 
 export interface CommandLine {
   readonly command: CommandName;
-  /** After the command: `help config`. */
-  readonly topic: string | undefined;
+  /** After the command: `help config`, `store backup FILE`. */
+  readonly operand: string | undefined;
   readonly configFile: string | undefined;
   readonly given: readonly GivenOption[];
   readonly printConfig: boolean;
   readonly json: boolean;
+  readonly newStore: boolean;
+  readonly force: boolean;
 }
 
 /** @throws UsageError */
@@ -113,28 +128,88 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   }
   if (unknown.length > 0) throw new UsageError(unknownOption(unknown[0]));
 
-  const [command = "serve", topic, ...more] = words;
-  const file = [topic, command].find((word) => word !== undefined && /\.jsonc?$|[/\\]/i.test(word));
-  if (file !== undefined) throw new UsageError(`"${file}" stands alone; did you mean --config ${file}?`);
-  if (!Object.hasOwn(COMMANDS, command)) {
-    const meant = nearest(command, Object.keys(COMMANDS));
-    throw new UsageError(
-      `there is no command "${command}"; ` +
-        (meant === undefined ? `the commands are ${Object.keys(COMMANDS).join(", ")}` : `did you mean ${meant}?`),
-    );
+  const asked = parsed.help ? helpOn(words) : parsed.version ? { command: "version" as const } : commandIn(words);
+  for (const option of OPTIONS) {
+    if (parsed[option.name] === true) requireCompany(option, asked.command, parsed);
   }
-  if (more.length > 0 || (topic !== undefined && command !== "help")) {
-    throw new UsageError(`"${more[0] ?? topic}" stands alone; an option begins with --`);
-  }
-
   return {
-    command: parsed.help ? "help" : parsed.version ? "version" : command as CommandName,
-    topic,
+    command: asked.command,
+    operand: asked.operand,
     configFile: parsed.config as string | undefined,
     given: [...givenOptions(parsed), ...givenKeys(parsed.set as string[])],
     printConfig: parsed["print-config"] === true,
     json: parsed.json === true,
+    newStore: parsed["new-store"] === true,
+    force: parsed.force === true,
   };
+}
+
+interface Asked {
+  readonly command: CommandName;
+  readonly operand?: string;
+}
+
+/** `store backup FILE` */
+function commandIn(words: readonly string[]): Asked {
+  const twoWords = words.slice(0, 2).join(" ");
+  const command = words.length === 0 ? "serve" : isCommand(twoWords) ? twoWords : words[0];
+  if (!isCommand(command)) throw new UsageError(unknownCommand(words));
+  const [operand, ...more] = words.slice(command.split(" ").length);
+  if (command === "help") return { command, operand: operand === undefined ? undefined : words.slice(1).join(" ") };
+  const { operand: name, example } = commandOf(command);
+  if (name !== undefined && operand === undefined) throw new UsageError(`${command} needs a ${name}: ${example}`);
+  const alone = name === undefined ? operand : more[0];
+  if (alone !== undefined) throw new UsageError(standsAlone(alone));
+  return { command, operand };
+}
+
+/** `store backup --help` is `help store backup`. */
+function helpOn(words: readonly string[]): Asked {
+  if (commandsOfGroup(words[0] ?? "").length === 0) {
+    commandIn(words);
+    return { command: "help" };
+  }
+  const topic = words.slice(0, 2).join(" ");
+  return { command: "help", operand: isCommand(topic) ? topic : words[0] };
+}
+
+function unknownCommand(words: readonly string[]): string {
+  const [first, second] = words;
+  const group = commandsOfGroup(first);
+  if (group.length > 0) {
+    const names = group.map((name) => name.slice(first.length + 1));
+    if (second === undefined) return `${first} needs one of ${names.join(", ")}: ${group[0]}`;
+    const meant = nearest(second, names);
+    return `there is no command "${first} ${second}"; ` +
+      (meant === undefined ? `the commands are ${group.join(", ")}` : `did you mean ${first} ${meant}?`);
+  }
+  if (looksLikeFile(first)) return standsAlone(first);
+  const meant = nearest(first, COMMAND_NAMES.flatMap((name) => [name, name.split(" ")[0]]));
+  return `there is no command "${first}"; ` +
+    (meant === undefined ? `the commands are ${COMMAND_NAMES.join(", ")}` : `did you mean ${meant}?`);
+}
+
+function standsAlone(word: string): string {
+  return looksLikeFile(word)
+    ? `"${word}" stands alone; did you mean --config ${word}?`
+    : `"${word}" stands alone; an option begins with --`;
+}
+
+function looksLikeFile(word: string): boolean {
+  return /\.jsonc?$|[/\\]/i.test(word);
+}
+
+/** `--json` of a command that prints no JSON would be taken for heard. */
+function requireCompany(
+  { name, goesWith }: Option,
+  command: CommandName,
+  parsed: Readonly<Record<string, unknown>>,
+): void {
+  if (goesWith === undefined || command === "help" || command === "version") return;
+  const isThere = goesWith.some((other) =>
+    other.startsWith("--") ? parsed[other.slice(2)] === true : other === command
+  );
+  if (!isThere) throw new UsageError(`--${name} goes with ${goesWith.join(" or ")}`);
 }
 
 function givenOptions(parsed: Readonly<Record<string, unknown>>): GivenOption[] {

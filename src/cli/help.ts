@@ -1,28 +1,34 @@
-/** `help`, `--help`: every command and option; `help config`: every key of the configuration. @module */
+/** `help`, `--help`: every command and option; `help config`: every key of the configuration;
+ * `help store info`, `store info --help`: one command. @module */
 
 import { CONFIG_KEYS, configKey } from "../config/keys.ts";
 import { VERSION } from "../config/version.ts";
-import { COMMANDS, type Option, OPTIONS, UsageError } from "./arguments.ts";
+import { type Option, OPTIONS, UsageError } from "./arguments.ts";
+import { COMMAND_NAMES, type CommandName, commandOf, commandsOfGroup, isCommand } from "./commands.ts";
 import { programName } from "./platform.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** @throws UsageError for a topic that there is no help on. */
 export function showHelp(terminal: Terminal, topic: string | undefined): void {
-  if (topic !== undefined && topic !== "config") {
-    throw new UsageError(`there is no help on "${topic}"; try help, or help config`);
-  }
-  terminal.print(topic === "config" ? configHelp() : generalHelp());
+  terminal.print(helpOn(topic));
+}
+
+function helpOn(topic: string | undefined): string {
+  if (topic === undefined) return generalHelp();
+  if (topic === "config") return configHelp();
+  if (commandsOfGroup(topic).length > 0) return groupHelp(topic);
+  if (isCommand(topic) && commandOf(topic).details !== undefined) return commandHelp(topic);
+  throw new UsageError(`there is no help on "${topic}"; try help, help config, or help store`);
 }
 
 function generalHelp(): string {
-  const commands = Object.entries(COMMANDS).map(([name, about]) => `  ${name.padEnd(14)}${about}`);
   return [
     `Quetzal ${VERSION}: an MQTT broker (5.0, 3.1.1 and 3.1).`,
     "",
     `Usage: ${programName()} [COMMAND] [OPTIONS]`,
     "",
     "Commands:",
-    ...commands,
+    ...describeCommands(COMMAND_NAMES),
     "",
     "Options:",
     ...OPTIONS.flatMap(describeOption),
@@ -31,6 +37,47 @@ function generalHelp(): string {
     "Every key of the configuration has an environment variable and can be set with --set: help config lists them.",
     "Exit codes: 0 ended as asked, 1 could not run, 2 the command line or the configuration is wrong.",
   ].join("\n");
+}
+
+function groupHelp(group: string): string {
+  return [
+    `Usage: ${programName()} ${group} COMMAND [OPTIONS]`,
+    "",
+    "Commands:",
+    ...describeCommands(commandsOfGroup(group)),
+    "",
+    `More on each: ${programName()} help ${commandsOfGroup(group)[0]}`,
+  ].join("\n");
+}
+
+function commandHelp(name: CommandName): string {
+  const { about, details = [], options = [], example } = commandOf(name);
+  return [
+    `${capital(about)}.`,
+    "",
+    `Usage: ${programName()} ${withOperand(name)} [OPTIONS]`,
+    "",
+    ...details,
+    "",
+    "Options:",
+    ...OPTIONS.filter((option) => options.includes(option.name)).flatMap(describeOption),
+    "",
+    `Example: ${programName()} ${example}`,
+  ].join("\n");
+}
+
+function describeCommands(names: readonly CommandName[]): string[] {
+  const width = Math.max(...names.map((name) => withOperand(name).length)) + 2;
+  return names.map((name) => `  ${withOperand(name).padEnd(width)}${commandOf(name).about}`);
+}
+
+function withOperand(name: CommandName): string {
+  const { operand } = commandOf(name);
+  return operand === undefined ? name : `${name} ${operand}`;
+}
+
+function capital(text: string): string {
+  return text[0].toUpperCase() + text.slice(1);
 }
 
 function describeOption(option: Option): string[] {

@@ -35,14 +35,13 @@ export async function runCommandLine(
 
 async function runCommand(commandLine: CommandLine, terminal: Terminal): Promise<ExitCode> {
   if (commandLine.command === "help") {
-    showHelp(terminal, commandLine.topic);
+    showHelp(terminal, commandLine.operand);
     return ExitCode.Ok;
   }
   if (commandLine.command === "version") {
     showVersion(terminal);
     return ExitCode.Ok;
   }
-  if (commandLine.json && !commandLine.printConfig) throw new UsageError("--json goes with --print-config");
   const loaded = await loadConfiguration(commandLine, terminal);
   if (commandLine.printConfig) {
     printConfiguration(loaded, commandLine.json, terminal);
@@ -52,7 +51,11 @@ async function runCommand(commandLine: CommandLine, terminal: Terminal): Promise
     checkConfigCommand(loaded, terminal);
     return ExitCode.Ok;
   }
-  // The broker is loaded only by those who run it.
+  // The broker and the store are loaded only by those who use them.
+  if (commandLine.command !== "serve") {
+    const { runStoreCommand } = await import("./store.ts");
+    return await runStoreCommand(commandLine.command, loaded.config.dataDir, commandLine, terminal);
+  }
   const { serve } = await import("./serve.ts");
-  return await serve(loaded.config, terminal);
+  return await serve(loaded.config, commandLine.newStore, terminal);
 }

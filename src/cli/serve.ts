@@ -11,7 +11,8 @@ import type { Terminal } from "./terminal.ts";
 /** What a shell reports for a program that ended by Ctrl+C: 128 + SIGINT. */
 const INTERRUPTED = 130;
 
-export async function serve(config: Config, terminal: Terminal): Promise<ExitCode> {
+/** @param newStore begin with an empty store although a damaged one was set aside. */
+export async function serve(config: Config, newStore: boolean, terminal: Terminal): Promise<ExitCode> {
   try {
     await configureLog(config.log);
   } catch (error) {
@@ -19,17 +20,17 @@ export async function serve(config: Config, terminal: Terminal): Promise<ExitCod
     return ExitCode.Failed;
   }
   try {
-    return await runBroker(config, terminal, getLog(START_ROOM));
+    return await runBroker(config, newStore, terminal, getLog(START_ROOM));
   } finally {
     await closeLog();
   }
 }
 
 /** @param log of the start report: into the log file; the terminal shows it anyway. */
-async function runBroker(config: Config, terminal: Terminal, log: Log): Promise<ExitCode> {
+async function runBroker(config: Config, newStore: boolean, terminal: Terminal, log: Log): Promise<ExitCode> {
   let server;
   try {
-    server = await startServer(config, getLog("broker"));
+    server = await startServer(config, getLog("broker"), { newStore });
   } catch (error) {
     const line = explainStartError(error, config);
     log.error(line);
@@ -49,7 +50,7 @@ async function runBroker(config: Config, terminal: Terminal, log: Log): Promise<
   for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, onSignal);
 
   // Who waits for "listening" may send a signal at once: the listeners are there already.
-  const report = startReport(config, server.urls);
+  const report = startReport(config, server);
   for (const line of report.warnings) {
     log.warning(line);
     terminal.complain(`warning: ${line}`);

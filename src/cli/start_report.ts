@@ -1,7 +1,10 @@
-/** What a start tells people: where the broker listens, what is not as they may think, and why it could not start.
+/** What a start tells people: how safe it is what the broker keeps, what came back, where it listens, what is not
+ * as they may think, and why it could not start.
  * Room: pure. @module */
 
-import type { Config } from "../config/config.ts";
+import type { LoadReport } from "../broker/load_store.ts";
+import type { Config, Durability } from "../config/config.ts";
+import { DataFolderError } from "../persistence/data_folder.ts";
 import { isLoopbackHost } from "../transport/address.ts";
 import { portPermissionHint } from "./platform.ts";
 
@@ -11,13 +14,22 @@ export interface StartReport {
   readonly warnings: readonly string[];
 }
 
-export function startReport(config: Config, urls: readonly string[]): StartReport {
+/** What each promises, and what it can lose. */
+const DURABILITIES: Readonly<Record<Durability, string>> = {
+  full: "what is acknowledged is on the disk, and survives a power failure",
+  normal: "what is acknowledged survives a crash of the broker; a crash of the system or a power failure can lose " +
+    "the last moments",
+  off: "everything is in memory only, and no files are written: it is lost when the broker ends",
+};
+
+export interface StartFacts {
+  /** Where it listens. */
+  readonly urls: readonly string[];
+  readonly loaded: LoadReport & { readonly durationMs: number };
+}
+
+export function startReport(config: Config, { urls, loaded }: StartFacts): StartReport {
   const warnings: string[] = [];
-  if (config.durability !== "off") {
-    warnings.push(
-      `durability: the memory store keeps nothing over a restart; running as off, not as ${config.durability}`,
-    );
-  }
   for (const url of urls) {
     const isLoopback = isLoopbackHost(hostOf(url));
     if (config.allowAnonymous === true && !isLoopback) {
@@ -29,7 +41,23 @@ export function startReport(config: Config, urls: readonly string[]): StartRepor
       );
     }
   }
-  return { lines: urls.map((url) => `listening on ${url}`), warnings };
+  const lines = [`durability ${config.durability}: ${DURABILITIES[config.durability]}`];
+  if (config.durability !== "off") lines.push(describeLoaded(config, loaded));
+  return { lines: [...lines, ...urls.map((url) => `listening on ${url}`)], warnings };
+}
+
+function describeLoaded(
+  { dataDir }: Config,
+  { sessions, messages, retainedMessages, durationMs }: StartFacts["loaded"],
+) {
+  if (sessions + messages + retainedMessages === 0) return `the store in ${dataDir} is empty`;
+  return `${counted(sessions, "session")}, ${counted(messages, "queued message")} and ` +
+    `${counted(retainedMessages, "retained message")} came back from ${dataDir} in ${(durationMs / 1000).toFixed(1)} s`;
+}
+
+/** "1 session", "1,200 sessions" */
+function counted(number: number, what: string): string {
+  return `${number.toLocaleString("en-US")} ${what}${number === 1 ? "" : "s"}`;
 }
 
 /** "mqtt://[::1]:1883" → "[::1]" */
@@ -42,6 +70,7 @@ function hostOf(url: string): string {
 export function explainStartError(error: unknown, config: Config): string {
   const { host, port } = config;
   const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof DataFolderError) return message;
   if (error instanceof Deno.errors.AddrInUse) {
     return `port ${port} on ${host} is in use: another broker may be running; ` +
       `end it, or choose another port with --port (--port 0 takes a free one)`;

@@ -8,15 +8,32 @@ import { loadConfig } from "../../src/config/load.ts";
 Deno.test("parseCommandLine() runs serve with nothing set when nothing is said", () => {
   assertEquals(parseCommandLine([]), {
     command: "serve",
-    topic: undefined,
+    operand: undefined,
     configFile: undefined,
     given: [],
     printConfig: false,
     json: false,
+    newStore: false,
+    force: false,
   });
 });
 
-const COMMANDS: [string, string][] = [
+const COMMANDS: [line: string, command: string, operand?: string][] = [
+  ["store info", "store info"],
+  ["--data-dir d store check", "store check"],
+  ["store --data-dir d compact", "store compact"],
+  ["store backup ./b/quetzal.json", "store backup", "./b/quetzal.json"],
+  ["store backup 7 --force", "store backup", "7"],
+  ["store info --json", "store info"],
+  ["store info --help", "help", "store info"],
+  ["store backup --help", "help", "store backup"],
+  ["store backup FILE --help", "help", "store backup"],
+  ["store --help", "help", "store"],
+  ["store inof --help", "help", "store"],
+  ["help store", "help", "store"],
+  ["help store backup", "help", "store backup"],
+  ["help config", "help", "config"],
+  ["serve --new-store", "serve"],
   ["serve", "serve"],
   ["check-config", "check-config"],
   ["version", "version"],
@@ -28,9 +45,10 @@ const COMMANDS: [string, string][] = [
   ["-V", "version"],
   ["--port 1 check-config", "check-config"],
 ];
-for (const [line, command] of COMMANDS) {
+for (const [line, command, operand] of COMMANDS) {
   Deno.test(`parseCommandLine() finds the command ${command} in "${line}"`, () => {
-    assertEquals(parseCommandLine(line.split(" ")).command, command);
+    const found = parseCommandLine(line.split(" "));
+    assertEquals([found.command, found.operand], [command, operand]);
   });
 }
 
@@ -72,10 +90,30 @@ const REFUSED: [string, string][] = [
   ["--set port", "--set port: write --set KEY=VALUE, as in --set sysIntervalS=5"],
   ["--set =1", "--set =1: write --set KEY=VALUE, as in --set sysIntervalS=5"],
   ["serv", 'there is no command "serv"; did you mean serve?'],
-  ["subscribe", 'there is no command "subscribe"; the commands are serve, check-config, help, version'],
-  ["toString", 'there is no command "toString"; the commands are serve, check-config, help, version'],
+  [
+    "subscribe",
+    'there is no command "subscribe"; the commands are serve, check-config, store info, store check, store compact, store backup, help, version',
+  ],
+  [
+    "toString",
+    'there is no command "toString"; the commands are serve, check-config, store info, store check, store compact, store backup, help, version',
+  ],
   ["check-config good.jsonc", '"good.jsonc" stands alone; did you mean --config good.jsonc?'],
   ["./good.json", '"./good.json" stands alone; did you mean --config ./good.json?'],
+  ["store", "store needs one of info, check, compact, backup: store info"],
+  ["store inof", 'there is no command "store inof"; did you mean store info?'],
+  [
+    "store subscribe",
+    'there is no command "store subscribe"; the commands are store info, store check, store compact, store backup',
+  ],
+  ["stor info", 'there is no command "stor"; did you mean store?'],
+  ["store backup", "store backup needs a FILE: store backup ./quetzal-backup.sqlite --data-dir /var/lib/quetzal"],
+  ["store backup a b", '"b" stands alone; an option begins with --'],
+  ["store info a", '"a" stands alone; an option begins with --'],
+  ["store check --json", "--json goes with --print-config or store info"],
+  ["store info --force", "--force goes with store backup"],
+  ["store compact --new-store", "--new-store goes with serve"],
+  ["--force", "--force goes with store backup"],
   ["serve 1884", '"1884" stands alone; an option begins with --'],
 ];
 for (const [line, message] of REFUSED) {

@@ -1,7 +1,8 @@
 /** src/cli/run.ts with the commands that need no broker. @module */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { OPTIONS } from "../../src/cli/arguments.ts";
+import { OPTIONS, parseCommandLine } from "../../src/cli/arguments.ts";
+import { COMMAND_NAMES, commandOf, commandsOfGroup } from "../../src/cli/commands.ts";
 import { runCommandLine } from "../../src/cli/run.ts";
 import { CONFIG_KEYS } from "../../src/config/keys.ts";
 import { VERSION } from "../../src/config/version.ts";
@@ -50,6 +51,31 @@ Deno.test("help config shows each key", async () => {
   for (const key of CONFIG_KEYS) {
     for (const text of [key.path, key.about, key.allowed, key.environmentName]) assertStringIncludes(printed, text);
   }
+});
+
+for (const name of COMMAND_NAMES) {
+  const { operand, details, options = [], example } = commandOf(name);
+  if (details === undefined) continue;
+  Deno.test(`${name} --help shows what it does, its options and an example`, async () => {
+    for (const line of [`${name} --help`, `help ${name}`]) {
+      const { code, printed } = await run(line);
+      assertEquals(code, 0);
+      assertStringIncludes(printed, `${name}${operand === undefined ? "" : ` ${operand}`} [OPTIONS]\n`);
+      for (const text of details) assertStringIncludes(printed, text);
+      assertEquals(
+        [...printed.matchAll(/^ {2}(?:-\w, )?--([a-z-]+)/gm)].map((match) => match[1]).toSorted(),
+        [...options].toSorted(),
+      );
+      assert(printed.endsWith(` ${example}`));
+      parseCommandLine(example!.split(" "));
+    }
+  });
+}
+
+Deno.test("help store shows its commands", async () => {
+  const { code, printed } = await run("help store");
+  assertEquals(code, 0);
+  for (const name of commandsOfGroup("store")) assertStringIncludes(printed, commandOf(name).about);
 });
 
 Deno.test("--version shows the version of deno.json", async () => {
@@ -114,8 +140,8 @@ const REFUSED: [string, number, string, Record<string, string>?][] = [
     2,
     "quetzal: --set: limit.connectionsMax: no such key; did you mean limits.connectionsMax?",
   ],
-  ["--json", 2, "quetzal: --json goes with --print-config"],
-  ["help me", 2, 'quetzal: there is no help on "me"; try help, or help config'],
+  ["--json", 2, "quetzal: --json goes with --print-config or store info"],
+  ["help me", 2, 'quetzal: there is no help on "me"; try help, help config, or help store'],
   ["--config /nowhere/at/all.jsonc", 1, "quetzal: there is no file /nowhere/at/all.jsonc (--config)"],
   ["check-config", 1, "quetzal: there is no file /nowhere (QUETZAL_CONFIG)", { QUETZAL_CONFIG: "/nowhere" }],
 ];

@@ -1,0 +1,86 @@
+/** What the program can be told to do: one row for each command, which the command line and the help are made of.
+ * Room: pure. @module */
+
+export interface Command {
+  readonly about: string;
+  /** What stands behind it: "FILE". In brackets: may be left out. */
+  readonly operand?: string;
+  /** For the help of this command alone: what it does that its name does not say. */
+  readonly details?: readonly string[];
+  /** Options that mean something to it, by name; undefined = all that are no other command's. */
+  readonly options?: readonly string[];
+  readonly example?: string;
+}
+
+const FOLDER_OPTIONS = ["data-dir", "config", "set"];
+
+/** Names of two words: the first is that of a group. */
+export const COMMANDS = {
+  serve: { about: "run the broker (the default)" },
+  "check-config": { about: "check file, environment and options, and end" },
+  "store info": {
+    about: "show what the data folder keeps, and how large it is",
+    details: [
+      "Shows sessions, queues, messages and sizes of the store in the data folder. Changes nothing, and may be called",
+      "while a broker runs on it. Numbers of connected Clients are those of the last change that was written.",
+    ],
+    options: [...FOLDER_OPTIONS, "json"],
+    example: "store info --data-dir /var/lib/quetzal --json",
+  },
+  "store check": {
+    about: "look for damage in the store: exit code 1 if there is any",
+    details: [
+      "Reads the whole store: whether the file is as SQLite left it, whether everything that is referred to is there, and",
+      "whether each message can be read. Changes nothing, and may be called while a broker runs on it.",
+      "Exit codes: 0 nothing was found, 1 something was, or it could not be read.",
+    ],
+    options: FOLDER_OPTIONS,
+    example: "store check --data-dir /var/lib/quetzal",
+  },
+  "store compact": {
+    about: "give the free space in the store's file back to the disk; no broker may run",
+    details: [
+      "Writes the store anew without the space that it no longer needs. The broker must have ended: it uses free space",
+      "again by itself, so that this is of use after a time with far more in the queues than usual. Needs as much free",
+      "space on the disk as what is kept is large.",
+    ],
+    options: FOLDER_OPTIONS,
+    example: "store compact --data-dir /var/lib/quetzal",
+  },
+  "store backup": {
+    about: "copy the store into a file, also while a broker runs on it",
+    operand: "FILE",
+    details: [
+      "The copy is the store of the instant at which it began. It is written to FILE.partial, checked, and renamed; it",
+      "holds the messages of others, and only its owner may read it.",
+      "To restore it: end the broker, copy it to quetzal.sqlite in the data folder, and remove quetzal.sqlite-wal and",
+      "quetzal.sqlite-shm there.",
+    ],
+    options: [...FOLDER_OPTIONS, "force"],
+    example: "store backup ./quetzal-backup.sqlite --data-dir /var/lib/quetzal",
+  },
+  help: {
+    about: "show this help; `help config` lists every key of the configuration, `help store` what `store` does",
+    operand: "[TOPIC]",
+  },
+  version: { about: "show the version" },
+} as const satisfies Readonly<Record<string, Command>>;
+
+export type CommandName = keyof typeof COMMANDS;
+/** Those that work on the store. */
+export type StoreCommandName = Extract<CommandName, `store ${string}`>;
+
+export const COMMAND_NAMES = Object.keys(COMMANDS) as CommandName[];
+
+export function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(COMMANDS, name);
+}
+
+export function commandOf(name: CommandName): Command {
+  return COMMANDS[name];
+}
+
+/** "store" → its four commands; [] = there is no such group. */
+export function commandsOfGroup(group: string): CommandName[] {
+  return COMMAND_NAMES.filter((name) => name.startsWith(`${group} `));
+}

@@ -1,0 +1,104 @@
+/** `store info`, `store check`, `store compact`, `store backup`: what a person does with the store's file. @module */
+
+import { escapeControls } from "../base/log.ts";
+import { DataFolderError } from "../persistence/data_folder.ts";
+import { backUpStore } from "../persistence/store_backup.ts";
+import { checkStore } from "../persistence/store_check.ts";
+import { compactStore } from "../persistence/store_compact.ts";
+import { explainRead, StoreFile, StoreToolError } from "../persistence/store_file.ts";
+import { readStatistics } from "../persistence/store_statistics.ts";
+import { type CommandLine, ExitCode } from "./arguments.ts";
+import type { StoreCommandName } from "./commands.ts";
+import { describeStatistics, formatBytes } from "./store_report.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** A line for people is not written more often. */
+const PROGRESS_INTERVAL_MS = 100;
+
+interface Task {
+  readonly folder: string;
+  /** FILE */
+  readonly operand: string | undefined;
+  readonly json: boolean;
+  readonly force: boolean;
+  readonly terminal: Terminal;
+  readonly progress: (text: string) => void;
+}
+
+const COMMANDS: Readonly<Record<StoreCommandName, (task: Task) => ExitCode | Promise<ExitCode>>> = {
+  "store info": showInfo,
+  "store check": check,
+  "store compact": compact,
+  "store backup": backUp,
+};
+
+/** @param folder the data folder. */
+export async function runStoreCommand(
+  command: StoreCommandName,
+  folder: string,
+  { operand, json, force }: CommandLine,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const progress = progressOf(terminal);
+  try {
+    return await COMMANDS[command]({ folder, operand, json, force, terminal, progress });
+  } catch (error) {
+    const explained = explainRead(error, folder);
+    if (!(explained instanceof DataFolderError || explained instanceof StoreToolError)) throw error;
+    terminal.progress?.("");
+    terminal.complain(`quetzal: ${explained.message}`);
+    return ExitCode.Failed;
+  }
+}
+
+function showInfo({ folder, json, terminal }: Task): ExitCode {
+  using store = new StoreFile(folder);
+  store.requirePresentSchema();
+  const statistics = readStatistics(store, Date.now());
+  if (json) terminal.print(JSON.stringify(statistics, null, 2));
+  else for (const line of describeStatistics(statistics, Date.now())) terminal.print(line);
+  return ExitCode.Ok;
+}
+
+function check({ folder, terminal, progress }: Task): ExitCode {
+  using store = new StoreFile(folder);
+  store.requirePresentSchema();
+  const findings = checkStore(store.database, (text) => progress(`looking at ${text}`));
+  terminal.progress?.("");
+  for (const finding of findings) terminal.complain(`quetzal: ${escapeControls(finding)}`);
+  if (findings.length === 0) {
+    terminal.print(`${store.path}: nothing is wrong`);
+    return ExitCode.Ok;
+  }
+  terminal.complain(`quetzal: ${store.path} is damaged; put a backup in its place`);
+  return ExitCode.Failed;
+}
+
+function compact({ folder, terminal, progress }: Task): ExitCode {
+  progress("writing the store anew");
+  const { bytesBefore, bytesAfter } = compactStore(folder);
+  terminal.progress?.("");
+  terminal.print(`${formatBytes(bytesBefore)} before, ${formatBytes(bytesAfter)} now`);
+  return ExitCode.Ok;
+}
+
+async function backUp({ folder, operand, force, terminal, progress }: Task): Promise<ExitCode> {
+  const file = operand!;
+  const bytes = await backUpStore(folder, file, {
+    force,
+    progress: (done, total) => progress(`copied ${Math.floor(100 * done / total)} %`),
+  });
+  terminal.progress?.("");
+  terminal.print(`${file}: ${formatBytes(bytes)}, checked`);
+  return ExitCode.Ok;
+}
+
+function progressOf({ progress }: Terminal): (text: string) => void {
+  if (progress === undefined) return () => {};
+  let lastMs = -Infinity;
+  return (text) => {
+    if (performance.now() - lastMs < PROGRESS_INTERVAL_MS) return;
+    lastMs = performance.now();
+    progress(text);
+  };
+}
