@@ -8,6 +8,7 @@ import { ByteReader } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import { PacketType, type ProtocolVersion, type QoS } from "./control_packet.ts";
 import { copyBytes } from "./copy_bytes.ts";
+import { decodeTopicName, topicNameCache } from "./topic_name_bytes.ts";
 import { Omit, type Properties, readPropertyList, type UserProperty, writePropertyList } from "./property.ts";
 
 /** No Message Expiry Interval: the message never expires. */
@@ -61,7 +62,8 @@ export class ApplicationMessage {
   #owned: ApplicationMessage | undefined = undefined;
 
   /** An owned message of an earlier process, from the buffer that it had (kept, not copied) and where its regions begin.
-   * It gets a serial of its own. @throws RangeError when the offsets do not fit the buffer. */
+   * It gets a serial of its own. @throws RangeError when the offsets do not fit the buffer;
+   * PeerError when there is no Topic Name in it. */
   static restore(parts: {
     buffer: Uint8Array;
     propertiesStart: number;
@@ -77,7 +79,8 @@ export class ApplicationMessage {
     }
     const message = new ApplicationMessage();
     message.renew();
-    message.topicName = utf8.decode(buffer.subarray(2, propertiesStart));
+    const slot = topicNameCache.slotOf(buffer, 2, propertiesStart);
+    message.topicName = slot === -1 ? decodeTopicName(buffer, 2, propertiesStart) : topicNameCache.nameOf(slot);
     message.qos = parts.qos;
     message.retain = parts.retain;
     message.messageExpiryInterval = parts.messageExpiryInterval;
@@ -200,6 +203,4 @@ const NOT_FORWARDED: ReadonlySet<keyof Properties> = new Set<keyof Properties>([
   "willDelayInterval",
 ]);
 const EMPTY = new Uint8Array(0);
-/** A U+FEFF at the beginning is a character like any other [MQTT-1.5.4-3]. */
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export type { ProtocolVersion };

@@ -59,6 +59,7 @@ export class PackedWriter {
   }
 
   string(value: string): void {
+    if (value === "") return this.uint32(0);
     this.reserve(4 + value.length * CHARACTER_BYTES_MAX);
     const { written } = encoder.encodeInto(value, this.#buffer.subarray(this.#length + 4));
     this.uint32(written);
@@ -121,7 +122,8 @@ export class PackedReader {
   }
 
   string(): string {
-    return decoder.decode(this.raw(this.uint32()));
+    const length = this.uint32();
+    return length === 0 ? "" : decoder.decode(this.raw(length));
   }
 
   /** A view. */

@@ -60,14 +60,19 @@ export function writeOutgoing(writer: PackedWriter, row: Row): number {
   writer.uint8(row[5] as number);
   writeTime(writer, row[6]);
   writer.string((row[7] ?? "") as string);
-  const identifiers: number[] = row[8] === null ? [] : JSON.parse(row[8] as string);
-  writer.uint16(identifiers.length);
-  for (const identifier of identifiers) writer.uint32(identifier);
+  writeIdentifiers(writer, row[8] as string | null);
   writer.float64((row[9] ?? 0) as number);
   const message = row[10] as Uint8Array | null;
   if (message === null) throw new Error(`the message at position ${row[1]} of session ${row[0]} has lost its body`);
   writeBytes(writer, message);
   return message.length;
+}
+
+function writeIdentifiers(writer: PackedWriter, json: string | null): void {
+  if (json === null) return writer.uint16(0);
+  const identifiers: number[] = JSON.parse(json);
+  writer.uint16(identifiers.length);
+  for (const identifier of identifiers) writer.uint32(identifier);
 }
 
 /** session, first position, last position, messages, bytes of their buffers */
@@ -178,7 +183,7 @@ function readOutgoing(reader: PackedReader): OutgoingRecord {
   const retain = reader.uint8() === 1;
   const expiresAtMs = reader.float64();
   const sharedFilter = reader.string() || undefined;
-  const identifiers = Array.from({ length: reader.uint16() }, () => reader.uint32());
+  const subscriptionIdentifiers = readIdentifiers(reader);
   return {
     position,
     state,
@@ -187,9 +192,14 @@ function readOutgoing(reader: PackedReader): OutgoingRecord {
     retain,
     expiresAtMs,
     sharedFilter,
-    subscriptionIdentifiers: identifiers.length === 0 ? undefined : identifiers,
+    subscriptionIdentifiers,
     message: readKeyedMessage(reader),
   };
+}
+
+function readIdentifiers(reader: PackedReader): number[] | undefined {
+  const count = reader.uint16();
+  return count === 0 ? undefined : Array.from({ length: count }, () => reader.uint32());
 }
 
 function readKeyedMessage(reader: PackedReader): ApplicationMessage {
