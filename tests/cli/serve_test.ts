@@ -2,6 +2,8 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
+import { makeStoreFile, overwriteMiddle, TemporaryFolder } from "../support/store_files.ts";
+
 const ROOT = new URL("../../", import.meta.url);
 const WINDOWS = Deno.build.os === "windows";
 
@@ -17,7 +19,8 @@ class Program {
     this.#process = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", "main.ts", ...args],
       cwd: ROOT,
-      env: environment,
+      // Two tests must not meet in the folder that is the default.
+      env: { QUETZAL_DURABILITY: "off", ...environment },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -75,12 +78,54 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-signalTest("serve warns that durability needs a store that is not there yet", async () => {
-  const program = new Program(["serve", "--port", "0"]);
+signalTest("serve keeps what must survive in its data folder, and says what can be lost", async () => {
+  using folder = new TemporaryFolder();
+  const args = ["serve", "--port", "0", "--durability", "full", "--data-dir", folder.file("data")];
+  const program = new Program(args);
+  await program.listening();
+  assertStringIncludes(program.printed, "durability full: what is acknowledged is on the disk");
+  assertStringIncludes(program.printed, `the store in ${folder.file("data")} is empty\n`);
+
+  const second = new Program(args);
+  assertEquals(await second.end(), 1);
+  assertMatch(second.complaints, /^quetzal: the data folder .* is in use by the process \d+: .*--data-dir\n$/);
+  assertEquals(second.printed, "");
+
+  program.signal("SIGTERM");
+  assertEquals(await program.end(), 0);
+  assertEquals([...Deno.readDirSync(folder.file("data"))].map(({ name }) => name).toSorted(), [
+    "quetzal.lock",
+    "quetzal.sqlite",
+  ]);
+});
+
+signalTest("serve says what came back", async () => {
+  using folder = new TemporaryFolder();
+  makeStoreFile(folder.storeFile, { sessions: 2, messages: 600 });
+  const program = new Program(["--port", "0", "--durability", "normal", "--data-dir", folder.path]);
+  await program.listening();
+  assertMatch(program.printed, /^2 sessions, 1,200 queued messages and 0 retained messages came back from .* s$/m);
+  program.signal("SIGTERM");
+  assertEquals(await program.end(), 0);
+});
+
+signalTest("serve sets a damaged store aside, and begins with an empty one only when it is told to", async () => {
+  using folder = new TemporaryFolder();
+  makeStoreFile(folder.storeFile, { messages: 300, payloadBytes: 500 });
+  overwriteMiddle(folder.storeFile);
+  const args = ["--port", "0", "--durability", "full", "--data-dir", folder.path];
+  for (const what of ["is damaged (", "was damaged and was set aside as"]) {
+    const program = new Program(args);
+    assertEquals(await program.end(), 1);
+    assertStringIncludes(program.complaints, what);
+    assertMatch(program.complaints, /^quetzal: [^\n]*quetzal\.sqlite\.damaged-[^\n]*--new-store[^\n]*\n$/);
+    assertEquals(folder.names.filter((name) => name === "quetzal.sqlite"), []);
+  }
+  const program = new Program([...args, "--new-store"]);
   await program.listening();
   program.signal("SIGTERM");
   assertEquals(await program.end(), 0);
-  assertStringIncludes(program.complaints, "warning: durability: the memory store keeps nothing over a restart");
+  assert(folder.names.some((name) => name.includes(".damaged-")));
 });
 
 signalTest("serve takes its port from the environment, and writes the start report to the log file", async () => {

@@ -1,0 +1,141 @@
+/** `store info`, `store check`, `store compact` and `store backup` as their user calls them: beside a broker that runs,
+ * after one that was killed, and where there is no store. @module */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { PacketType } from "../../src/packet/mod.ts";
+import type { StoreStatistics } from "../../src/persistence/store_statistics.ts";
+import { connectTcp } from "../../src/transport/tcp.ts";
+import { Program } from "../support/program.ts";
+import { hasModes, makeStoreFile, modeOf, overwriteMiddle, TemporaryFolder } from "../support/store_files.ts";
+import { type ConnectOptions, TestClient } from "../support/test_client.ts";
+
+const NEVER_EXPIRES = 0xFFFFFFFF;
+const COMMANDS = ["info", "check", "compact"];
+
+function store(folder: string, ...args: string[]) {
+  return Program.run(["store", ...args, "--data-dir", folder]);
+}
+
+function startBroker(folder: string): Promise<Program> {
+  return Program.start(["--durability", "full", "--data-dir", folder]);
+}
+
+async function connect(program: Program, options: ConnectOptions): Promise<TestClient> {
+  const client = new TestClient(await connectTcp(program.url.hostname, Number(program.url.port)));
+  await client.connect({ ...options, properties: { sessionExpiryInterval: NEVER_EXPIRES } });
+  return client;
+}
+
+/** A session "away" with three queued messages, and a retained one. @returns the publisher, still connected. */
+async function fill(program: Program): Promise<TestClient> {
+  const away = await connect(program, { clientId: "away" });
+  await away.subscribe("a/#", { qos: 1 });
+  await away.disconnect();
+  const publisher = await connect(program, { clientId: "publisher" });
+  for (const retain of [true, false, false]) await publisher.publishAcknowledged("a/b", "hello", { qos: 1, retain });
+  return publisher;
+}
+
+async function info(folder: string): Promise<StoreStatistics> {
+  const { code, printed, complaints } = await store(folder, "info", "--json");
+  assertEquals([code, complaints], [0, ""]);
+  return JSON.parse(printed);
+}
+
+Deno.test("store: info, check and backup beside a broker, and a restart from the backup", async () => {
+  using folder = new TemporaryFolder();
+  using restored = new TemporaryFolder();
+  await using program = await startBroker(folder.path);
+  const publisher = await fill(program);
+
+  const found = await info(folder.path);
+  assertEquals(found.isBrokerRunning, true);
+  assertEquals([found.sessions.total, found.sessions.connected, found.sessions.away], [2, 1, 1]);
+  assertEquals([found.subscriptions, found.messages.queued, found.retainedMessages], [1, 3, 1]);
+  assertEquals(found.queues.map(({ clientId, messages }) => [clientId, messages]), [["away", 3]]);
+  assertMatch((await store(folder.path, "info")).printed, /^broker +one runs on it$/m);
+
+  const checked = await store(folder.path, "check");
+  assertEquals([checked.code, checked.complaints], [0, ""]);
+  assertStringIncludes(checked.printed, "nothing is wrong");
+
+  const compacted = await store(folder.path, "compact");
+  assertEquals([compacted.code, compacted.printed], [1, ""]);
+  assertMatch(compacted.complaints, /^quetzal: the data folder .* is in use by the process \d+: [^\n]*\n$/);
+
+  const backedUp = await store(folder.path, "backup", restored.storeFile);
+  assertEquals([backedUp.code, backedUp.complaints], [0, ""]);
+  assertEquals(restored.names, ["quetzal.sqlite"]);
+  if (hasModes()) assertEquals(modeOf(restored.storeFile), "600");
+  const again = await store(folder.path, "backup", restored.storeFile);
+  assertEquals(again.code, 1);
+  assertStringIncludes(again.complaints, "is there already; name another file, or replace it with --force");
+  assertEquals((await store(folder.path, "backup", restored.storeFile, "--force")).code, 0);
+  publisher.drop();
+  await program.stop();
+
+  await using second = await startBroker(restored.path);
+  assertMatch(second.printed.text, /^2 sessions, 3 queued messages and 1 retained message came back from /m);
+  await second.stop();
+});
+
+Deno.test("store: info, check, backup and compact after a broker that was killed", async () => {
+  using folder = new TemporaryFolder();
+  await using program = await startBroker(folder.path);
+  const publisher = await fill(program);
+  await program[Symbol.asyncDispose](); // kill -9
+  publisher.drop();
+
+  const found = await info(folder.path);
+  assertEquals([found.isBrokerRunning, found.messages.queued], [false, 3]);
+  assert(found.logBytes > 0, "it left its log");
+  assertEquals((await store(folder.path, "check")).code, 0);
+  const backup = folder.file("backup");
+  assertEquals((await store(folder.path, "backup", backup)).code, 0);
+  const compacted = await store(folder.path, "compact");
+  assertEquals([compacted.code, compacted.complaints], [0, ""]);
+  assertMatch(compacted.printed, /^[\d.]+ \w+ before, [\d.]+ \w+ now\n$/);
+  assertEquals((await info(folder.path)).messages.queued, 3);
+
+  await using second = await startBroker(folder.path);
+  const away = await connect(second, { clientId: "away", cleanStart: false });
+  for (let message = 0; message < 3; message++) await away.expect(PacketType.Publish);
+  away.drop();
+  await second.stop();
+});
+
+Deno.test("store check ends with 1 and says what is damaged", async () => {
+  using folder = new TemporaryFolder();
+  makeStoreFile(folder.storeFile, { messages: 300, payloadBytes: 500 });
+  overwriteMiddle(folder.storeFile);
+  const before = Deno.readFileSync(folder.storeFile);
+  const { code, printed, complaints } = await store(folder.path, "check");
+  assertEquals([code, printed], [1, ""]);
+  const lines = complaints.trimEnd().split("\n");
+  assert(lines.length > 1 && lines.every((line) => line.startsWith("quetzal: ")), complaints);
+  assertStringIncludes(lines.at(-1)!, "is damaged; put a backup in its place");
+  assertEquals(Deno.readFileSync(folder.storeFile), before);
+
+  Deno.writeTextFileSync(folder.storeFile, "no database ".repeat(1000));
+  for (const command of COMMANDS) {
+    const { code, printed, complaints } = await store(folder.path, command);
+    assertEquals([code, printed], [1, ""], command);
+    assertMatch(complaints, /^quetzal: \S+quetzal\.sqlite is damaged: file is not a database\n$/);
+  }
+});
+
+Deno.test("store changes nothing where there is no store, and says what to do", async () => {
+  using folder = new TemporaryFolder();
+  const calls = [...COMMANDS.map((command) => [command]), ["backup", folder.file("backup")]];
+  for (const path of [folder.path, folder.file("nowhere")]) {
+    for (const call of calls) {
+      const { code, printed, complaints } = await store(path, ...call);
+      assertEquals([code, printed], [1, ""], call[0]);
+      assertEquals(
+        complaints,
+        `quetzal: there is no store in ${path}; name the broker's data folder with --data-dir\n`,
+      );
+    }
+  }
+  assertEquals(folder.names, []);
+});
