@@ -3,7 +3,8 @@
  * ```ts
  * import { makeConfig, startServer } from "@quetzal/quetzal";
  *
- * const server = await startServer(makeConfig({ port: 0 }));
+ * // Keeps its data in dataDir; with durability: "off" in memory alone.
+ * const server = await startServer(makeConfig({ port: 0, dataDir: "./broker-data" }));
  * console.log(server.urls); // ["mqtt://127.0.0.1:49152"]
  * await server.stop();
  * ```
@@ -22,9 +23,18 @@ export { configureLog, getLog, type Log } from "./base/log.ts";
 export type { BrokerSnapshot } from "./broker/snapshot.ts";
 export { type Config, ConfigError, makeConfig, type PartialConfig } from "./config/config.ts";
 export type { PacketObserver } from "./connection/packet_observer.ts";
+export { DataFolderError } from "./persistence/data_folder.ts";
 export { MemoryStore } from "./persistence/memory_store.ts";
-export type { OutgoingRecord, SessionRecord, Store, StoreVisitor, SubscriptionRecord } from "./persistence/store.ts";
-export { type RunningServer, type ServerParts, startServer } from "./server.ts";
+export { SqliteStore, type SqliteStoreOptions } from "./persistence/sqlite_store.ts";
+export type {
+  OutgoingRecord,
+  QueuedRun,
+  SessionRecord,
+  Store,
+  StoreVisitor,
+  SubscriptionRecord,
+} from "./persistence/store.ts";
+export { type LoadedReport, type RunningServer, type ServerParts, startServer } from "./server.ts";
 export type { ByteStream } from "./transport/byte_stream.ts";
 export type { Listener } from "./transport/listener.ts";
 export { memoryPair } from "./transport/memory.ts";
