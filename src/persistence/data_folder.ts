@@ -55,7 +55,14 @@ export class DataFolder {
   static openExisting(path: string): DataFolder {
     const absolute = resolve(path);
     if (!exists(join(absolute, STORE_FILE_NAME))) throw noStore(absolute);
-    return new DataFolder(absolute, lockFolder(absolute, () => {}));
+    const folder = new DataFolder(absolute, lockFolder(absolute, () => {}));
+    try {
+      if (hasForeignLog(folder.storeFile)) folder.#moveAway(COMPANIONS);
+      return folder;
+    } catch (error) {
+      folder.release();
+      throw explain(error, absolute);
+    }
   }
 
   /** Renames the damaged store, which nobody may have open any more.
@@ -98,6 +105,8 @@ export class DataFolder {
       // An old log beside a new store would be taken for its own.
       if (hasLog) this.#moveAway();
       this.#makeStore();
+    } else if (hasForeignLog(this.storeFile)) {
+      this.#moveAway(COMPANIONS);
     }
     // SQLite gives a new companion the mode of the file.
     for (const suffix of ["", ...COMPANIONS]) tightenFile(this.storeFile + suffix);
@@ -121,15 +130,25 @@ export class DataFolder {
 
   /** The file first: a crash in between leaves a log without a store, which cannot be overlooked, and not a store without
    * its log, which looks like a whole one. @returns its new name. */
-  #moveAway(): string {
+  #moveAway(suffixes: readonly string[] = ["", ...COMPANIONS]): string {
     // No ":" in names on Windows.
     const damagedFile = join(this.path, DAMAGED_PREFIX + new Date().toISOString().replaceAll(":", "-"));
-    for (const suffix of ["", ...COMPANIONS]) {
+    for (const suffix of suffixes) {
       if (exists(this.storeFile + suffix)) Deno.renameSync(this.storeFile + suffix, damagedFile + suffix);
     }
     syncFolder(this.path);
     return exists(damagedFile) ? damagedFile : damagedFile + "-wal";
   }
+}
+
+/** A backup was put in the place of a store whose broker had been killed: the log beside it is that store's, and SQLite
+ * would write it into the backup. A store that has a log says in its header that it uses one, and a backup says that it
+ * does not (https://sqlite.org/fileformat2.html, offset 18). */
+export function hasForeignLog(storeFile: string): boolean {
+  if ((sizeOf(storeFile + "-wal") ?? 0) === 0) return false;
+  using file = Deno.openSync(storeFile, { read: true });
+  const header = new Uint8Array(20);
+  return file.readSync(header) === header.length && header[18] === 1 && header[19] === 1;
 }
 
 /** There is nothing to work on. */

@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import { join, resolve } from "node:path";
-import { noStore, STORE_FILE_NAME } from "./data_folder.ts";
+import { hasForeignLog, noStore, STORE_FILE_NAME } from "./data_folder.ts";
 import { FolderLock } from "./folder_lock.ts";
 import { isDamage } from "./integrity.ts";
 import { exists } from "./private_files.ts";
@@ -27,6 +27,12 @@ export class StoreFile implements Disposable {
     const absolute = resolve(folder);
     this.path = join(absolute, STORE_FILE_NAME);
     if (!exists(this.path)) throw noStore(absolute);
+    if (hasForeignLog(this.path)) {
+      throw new StoreToolError(
+        `${this.path}-wal belongs to the store that was here before; a start of the broker, or \`store compact\`, ` +
+          "moves it away",
+      );
+    }
     this.isBrokerRunning = FolderLock.isTaken(absolute);
     this.database = new DatabaseSync(this.path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
     try {

@@ -347,3 +347,30 @@ Deno.test("backUpStore() leaves no copy of a damaged store, and keeps the one th
   assertEquals(Deno.readTextFileSync(file), "the last good one");
   assert(!parent.names.includes("backup.partial"));
 });
+
+for (
+  const [how, open] of [
+    ["DataFolder.open()", (path: string) => DataFolder.open(path).release()],
+    ["compactStore()", compactStore],
+  ] as const
+) {
+  Deno.test(`${how} keeps the log of a killed broker from a backup that was put in its place`, async () => {
+    using running = new TemporaryFolder();
+    using killed = new TemporaryFolder();
+    makeStoreFile(running.storeFile, { sessions: 3 });
+    const backup = running.file("backup");
+    await backUpStore(running.path, backup);
+    const writer = openStore(running.storeFile);
+    writer.exec("DELETE FROM session; DELETE FROM outgoing");
+    for (const suffix of ["-wal", "-shm"]) Deno.copyFileSync(running.storeFile + suffix, killed.storeFile + suffix);
+    writer.close();
+    Deno.copyFileSync(backup, killed.storeFile);
+
+    const { message } = assertThrows(() => new StoreFile(killed.path), StoreToolError);
+    assertStringIncludes(message, "belongs to the store that was here before");
+    open(killed.path);
+    assertEquals(statistics(killed).sessions.total, 3);
+    assertEquals(check(killed), []);
+    assert(killed.names.some((name) => /\.damaged-.*-wal$/.test(name)), "it is kept");
+  });
+}
