@@ -63,7 +63,7 @@ export function pump(broker: Broker, session: ClientSession): void {
     session.pending.shift();
     // The store learns the identifier, by which the message is repeated after a crash, too [MQTT-4.4.0-1], and in its
     // old place among the others.
-    if (session.persists) storeOutgoing(broker, session, outgoing);
+    if (isInStore(session, outgoing)) storeOutgoing(broker, session, outgoing);
     sendPublish(broker, session, outgoing);
   }
   if (session.pending.hasRuns) readBackIfNeeded(broker, session);
@@ -83,6 +83,12 @@ export function dropOutgoing(broker: Broker, session: ClientSession, outgoing: O
   // A session that was resumed without an expiry is no longer stored, and its messages went with it.
   if (session.isStored) broker.store.deleteOutgoing(session.clientId, outgoing);
   outgoing.position = 0;
+}
+
+/** The store has it, also of a session that was resumed without an expiry and is stored for other reasons: after a crash,
+ * its shared messages are handed over as far as the store knows them, and a QoS 2 one must not be by then. */
+export function isInStore(session: ClientSession, outgoing: OutgoingMessage): boolean {
+  return session.isStored && outgoing.position !== 0;
 }
 
 function storeOutgoing(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {

@@ -10,7 +10,7 @@ import {
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { Broker } from "./broker.ts";
 import type { Connection } from "./connection.ts";
-import { dropOutgoing, pump } from "./deliver.ts";
+import { dropOutgoing, isInStore, pump } from "./deliver.ts";
 
 /** The end of a QoS 1 delivery, whatever the Reason Code [MQTT-4.4.0-2]. An unknown identifier is ignored: the message
  * may have gone to another member of a Shared Subscription meanwhile. */
@@ -41,7 +41,7 @@ export function handlePubrec(broker: Broker, connection: Connection, packet: Pub
   }
   // PUBREL follows when the store knows of it: after a crash the PUBLISH must not come again [MQTT-4.3.3-6].
   const changes = broker.store.changes;
-  if (session.persists) broker.store.putOutgoing(session.clientId, outgoing);
+  if (isInStore(session, outgoing)) broker.store.putOutgoing(session.clientId, outgoing);
   broker.gate.afterChanges(changes, () => {
     if (session.connection !== connection || !connection.isConnected) return; // repeated when the session resumes
     connection.sink.acknowledge(PacketType.Pubrel, packetIdentifier, ReasonCode.Success);

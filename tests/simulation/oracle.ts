@@ -16,6 +16,12 @@ export class SentMessage {
   handledAt = Infinity;
   /** PUBACK or PUBREC below 0x80 left the broker. */
   acknowledgedAt = Infinity;
+  /** Of a will: the broker died while its Client was connected, and this is when. */
+  owedAt = Infinity;
+  /** Seconds; Infinity = none. */
+  messageExpiryInterval = Infinity;
+  /** Milliseconds of the wall clock. */
+  expiresAtMs = Infinity;
 
   constructor(
     readonly number: number,
@@ -25,6 +31,16 @@ export class SentMessage {
     readonly publisher: string,
     readonly isWill: boolean,
   ) {}
+
+  /** From then on it must come to who had subscribed before `enteredAt`. */
+  get promisedAt(): number {
+    return this.isWill ? this.owedAt : this.acknowledgedAt;
+  }
+
+  /** When it entered the broker, if it is promised. */
+  get enteredAt(): number {
+    return this.isWill ? this.owedAt : this.handledAt;
+  }
 }
 
 /** One subscription for as long as it may or must have an effect. Times are steps of the simulation. */
@@ -77,7 +93,8 @@ export class ObservedSession {
       throw new Violation(`${this.clientId} got m${message.number} twice at QoS 0`);
     }
     // What is repeated because its publisher has no answer may come for the first time where it was dropped before.
-    if (!losesNothing || !isFirst || isShared || message.isWill || (qos === 0 && message.qos > 0)) return;
+    const mayBeDropped = !losesNothing || message.messageExpiryInterval !== Infinity;
+    if (mayBeDropped || !isFirst || isShared || message.isWill || (qos === 0 && message.qos > 0)) return;
     // What its publisher repeats may be new here because the subscription is: then it is late, and not out of order.
     const isTimely = this.spans.some((span) =>
       span.definiteAt < message.handledAt && span.endingAt >= message.handledAt && span.qos >= qos &&
@@ -134,7 +151,8 @@ export class Oracle {
   }
 
   #checkReceived(message: SentMessage, session: ObservedSession): void {
-    if (!session.isGuaranteed || message.acknowledgedAt === Infinity || session.refused.has(message.number)) return;
+    if (!session.isGuaranteed || message.promisedAt === Infinity || session.refused.has(message.number)) return;
+    if (message.messageExpiryInterval !== Infinity) return;
     const certain = session.spans.filter((span) => isCertain(span, message, session));
     const qos = Math.min(message.qos, Math.max(0, ...certain.map((span) => span.qos)));
     if (qos === 0) return;
@@ -158,6 +176,7 @@ export class Oracle {
     // What a member with a session that does not persist had in hand when the broker crashed is lost, and so is a
     // QoS 2 message in the middle of its delivery when a session ends [MQTT-4.8.2-5].
     if (!losesNothing || message.qos !== 1 || message.acknowledgedAt === Infinity || this.crashes > 0) return;
+    if (message.messageExpiryInterval !== Infinity) return;
     if (this.sessions.some((session) => session.spans.some((span) => span.qos === 0))) return;
     const isKept = sessions.some((session) =>
       session.isGuaranteed &&
@@ -168,7 +187,7 @@ export class Oracle {
 }
 
 function isCertain(span: SubscriptionSpan, message: SentMessage, session: ObservedSession): boolean {
-  return span.definiteAt < message.handledAt && span.endingAt > message.acknowledgedAt &&
+  return span.definiteAt < message.enteredAt && span.endingAt > message.promisedAt &&
     matches(span.topicFilter, message.topicName) && !(span.noLocal && message.publisher === session.clientId);
 }
 

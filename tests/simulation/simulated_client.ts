@@ -237,8 +237,10 @@ export class SimulatedClient {
 
 /** A borrowed message, as the decoder makes it: see `scribble`. */
 function publishPacket(message: SentMessage, packetIdentifier: number, dup: boolean): ControlPacket {
-  const { topicName, qos, retain, number } = message;
-  const borrowed = ApplicationMessage.create({ topicName, qos, retain, payload: encoder.encode(String(number)) });
+  const { topicName, qos, retain, number, messageExpiryInterval } = message;
+  const properties = messageExpiryInterval === Infinity ? {} : { messageExpiryInterval };
+  const payload = encoder.encode(String(number));
+  const borrowed = ApplicationMessage.create({ topicName, qos, retain, payload, properties });
   borrowed.borrowed = true;
   return {
     type: PacketType.Publish,

@@ -8,7 +8,7 @@ import type {
   ServerPacket,
   SinkSettings,
 } from "../../src/connection/packet_sink.ts";
-import type { ObservedSession } from "./oracle.ts";
+import type { ObservedSession, SentMessage } from "./oracle.ts";
 import type { Connection } from "../../src/broker/connection.ts";
 import type { ApplicationMessage, ControlPacket, QoS } from "../../src/packet/mod.ts";
 
@@ -55,6 +55,7 @@ export class SimulatedConnection implements PacketSink {
   /** Filters of SUBSCRIBE and UNSUBSCRIBE that wait for their answer, by Packet Identifier. */
   readonly asked = new Map<number, { readonly topicFilter: string; readonly at: number }>();
   receiveMaximum = 65_535;
+  will: SentMessage | undefined = undefined;
   /** What its CONNECT asked for, and what CONNACK must say. */
   cleanStart = true;
   isTransient = true;

@@ -14,7 +14,7 @@ import { type ControlPacket, PacketType, type QoS } from "../../src/packet/mod.t
 import { MemoryStore } from "../../src/persistence/memory_store.ts";
 import { DelayedStore } from "../support/delayed_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";
-import { ObservedSession, Oracle, SHARED_FILTER, SubscriptionSpan, Violation } from "./oracle.ts";
+import { ObservedSession, Oracle, type SentMessage, SHARED_FILTER, SubscriptionSpan, Violation } from "./oracle.ts";
 import { SeededRandom } from "./random.ts";
 import { BROKER_RECEIVE_MAXIMUM, LONG_EXPIRY_S, scribble, SimulatedClient } from "./simulated_client.ts";
 import { type FromBroker, SimulatedConnection } from "./simulated_network.ts";
@@ -36,6 +36,9 @@ interface Character {
   readonly markPackets: number;
   readonly versions: readonly (4 | 5)[];
   readonly laziness: number;
+  /** How soon Clients come back. */
+  readonly eagerness: number;
+  readonly expires: boolean;
 }
 
 const silent: Log = { isEnabled: () => false, error() {}, warning() {}, info() {}, debug() {} };
@@ -72,21 +75,28 @@ export class Simulation {
   /** Counts every event, so that no two are at the same time. */
   #now = 0;
   #connectionCount = 0;
+  /** The store of the broker that crashed last. */
+  #lastStore: MemoryStore | DelayedStore | undefined = undefined;
+  /** Wills that were due at the last start, and the ticket after which that is safe. */
+  readonly #owedWills: SentMessage[] = [];
+  #owedTicket = 0;
 
   constructor(readonly seed: number) {
     const random = this.#random = new SeededRandom(seed);
     const isShared = random.chance(0.35);
     this.#character = {
-      delaysStore: random.chance(0.7),
+      delaysStore: random.chance(0.9),
       isShared,
       crashes: random.chance(0.5) ? 0.004 : 0,
-      queuedMessagesMax: random.chance(0.15) ? 4 : 10_000,
+      queuedMessagesMax: random.chance(0.25) ? 4 : 10_000,
       // With such a bound most queues have runs.
-      queuedInMemoryBytesMax: random.pick([0, 300, 1_000, 1_000_000]),
+      queuedInMemoryBytesMax: random.pick([0, 0, 0, 300, 1_000, 1_000_000]),
       queuePolicy: random.pick(["drop-newest", "drop-oldest"]),
       markPackets: random.pick([3, 20, 1_000_000]),
       versions: random.pick([[5], [4], [4, 5], [4, 5]]),
       laziness: random.pick([0, 0.5, 0.95]),
+      eagerness: random.pick([0.5, 0.05, 0.02]),
+      expires: random.chance(0.3),
     };
     this.#store = this.#character.delaysStore ? new DelayedStore() : new MemoryStore();
     this.#topics = isShared ? ["s/x", "s/y", "a/x"] : ["a/x", "a/y", "a/x/z", "b", "$dollar/x"];
@@ -178,7 +188,7 @@ export class Simulation {
     const random = this.#random;
     const client = random.pick(this.#clients);
     if (client.connection === undefined) {
-      if (random.chance(0.5)) this.#connect(client, false);
+      if (random.chance(this.#character.eagerness)) this.#connect(client, false);
       return;
     }
     if (!client.isConnected) {
@@ -208,6 +218,7 @@ export class Simulation {
       `${name} will`,
       true,
     );
+    connection.will = will;
     client.connect(connection, will, isFinal);
     const what = `${connection.cleanStart ? "clean" : "resume"}${connection.isTransient ? ", transient" : ""}`;
     this.#note(`${name} CONNECT ${what} receiveMaximum=${connection.receiveMaximum} will=m${will?.number ?? "-"}`);
@@ -245,7 +256,11 @@ export class Simulation {
     const qos = random.below(3) as QoS;
     if (qos > 0 && !client.canPublish) return;
     const message = this.#oracle.publish(random.pick(this.#topics), qos, random.chance(0.1), client.clientId, false);
-    this.#note(`${client.connection!.name} PUBLISH m${message.number} ${message.topicName} QoS ${qos}`);
+    if (this.#character.expires && client.protocolVersion === 5 && random.chance(0.4)) {
+      message.messageExpiryInterval = 1;
+    }
+    const expiry = message.messageExpiryInterval === Infinity ? "" : ", expires";
+    this.#note(`${client.connection!.name} PUBLISH m${message.number} ${message.topicName} QoS ${qos}${expiry}`);
     client.publish(message);
   }
 
@@ -259,12 +274,14 @@ export class Simulation {
   async #crash(): Promise<void> {
     this.#note("the broker crashes");
     this.#oracle.crashes++;
+    this.#lastStore = this.#store;
     if (this.#store instanceof DelayedStore) {
       // The disk may have done more than it had time to tell.
       this.#store.onSafe = undefined;
       this.#store.commit(this.#random.below(this.#store.waiting + 1));
       this.#store = this.#store.crash();
     }
+    this.#noteOwedWills();
     for (const connection of this.#connections) {
       // What had left the broker may still arrive.
       if (this.#random.chance(0.5)) connection.toClient.splice(this.#random.below(connection.toClient.length + 1));
@@ -276,6 +293,21 @@ export class Simulation {
       this.#forgetQoS1Identifiers(connection);
     }
     await this.#start();
+    this.#owedTicket = this.#store.ticket;
+  }
+
+  /** The broker has died. The wills of those that were connected are owed, also of sessions that do not persist: those are
+   * due at the next start. One that was published there, and got lost with another crash before it was safe, is due again. */
+  #noteOwedWills(): void {
+    const now = ++this.#now;
+    if (this.#lastStore !== undefined && this.#lastStore.safe < this.#owedTicket) {
+      for (const will of this.#owedWills) will.owedAt = now;
+    } else this.#owedWills.length = 0;
+    for (const { connection, isTransient, will } of this.#connections) {
+      if (!connection?.isConnected || !isTransient || will === undefined) continue;
+      will.owedAt = now;
+      this.#owedWills.push(will);
+    }
   }
 
   // What happens next: one thing, by lot.
@@ -351,6 +383,7 @@ export class Simulation {
         const { topicName, payload } = packet.message;
         const message = this.#oracle.message(Number(new TextDecoder().decode(payload)), topicName);
         message.handledAt = Math.min(message.handledAt, now);
+        message.expiresAtMs = this.#clock.wallMs() + message.messageExpiryInterval * 1000;
         if (message.qos > 0) simulated.arrived.set(packet.packetIdentifier, message.number);
         return;
       }
@@ -398,6 +431,9 @@ export class Simulation {
     if (packet.type === "publish") {
       const message = this.#oracle.message(packet.number, packet.topicName);
       this.#oracle.checkWanted(session, message, packet.qos, packet.retain, now);
+      if (!packet.dup && !packet.retain && this.#clock.wallMs() > message.expiresAtMs) {
+        throw new Violation(`m${message.number} was sent after it had expired`);
+      }
       if (packet.qos > 0) this.#checkFlow(simulated, session, packet);
     } else if (packet.type === "acknowledgement") {
       if (packet.kind !== PacketType.Puback && packet.kind !== PacketType.Pubrec || packet.reasonCode >= 0x80) return;
