@@ -63,7 +63,7 @@ function showInfo({ folder, json, terminal }: Task): ExitCode {
 function check({ folder, terminal, progress }: Task): ExitCode {
   using store = new StoreFile(folder);
   store.requirePresentSchema();
-  const findings = checkStore(store.database, (text) => progress(`looking at ${text}`));
+  const findings = checkStore(store.database, progress);
   terminal.progress?.("");
   for (const finding of findings) terminal.complain(`quetzal: ${escapeControls(finding)}`);
   if (findings.length === 0) {

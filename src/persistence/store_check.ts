@@ -117,18 +117,18 @@ export function checkStore(database: DatabaseSync, progress: Progress = () => {}
   const findings: string[] = [];
   /** A part of a damaged file cannot be read: the others may. */
   const look = (what: string, at: () => string[]) => {
-    progress(what);
+    progress(`looking ${what}`);
     try {
       findings.push(...at());
     } catch (error) {
       if (!isDamage(error)) throw error;
-      findings.push(`${what}: ${(error as Error).message}`);
+      findings.push(`looking ${what}: ${(error as Error).message}`);
     }
   };
-  look("the file's pages and indexes", () => checkIntegrityFully(database)?.split("; ") ?? []);
+  look("at the file's pages and indexes", () => checkIntegrityFully(database)?.split("; ") ?? []);
   for (const rule of RULES) look(`for ${rule.broken.replace(/ \(.*%\)$/, "")}`, () => checkRule(database, rule));
   for (const column of MESSAGE_COLUMNS) {
-    look(`each ${column.what}`, () => checkMessages(database, column, progress));
+    look(`at each ${column.what}`, () => checkMessages(database, column, progress));
   }
   return findings;
 }
@@ -150,7 +150,7 @@ function checkMessages(database: DatabaseSync, checked: MessageColumn, progress:
      WHERE ${column} IS NOT NULL`,
   );
   for (const row of statement.iterate() as Iterable<{ name: unknown; beside: unknown; message: unknown }>) {
-    if (rows++ % PROGRESS_ROWS === 0) progress(`each ${what}: ${rows} of ${total}`);
+    if (rows++ % PROGRESS_ROWS === 0) progress(`looking at each ${what}: ${rows} of ${total}`);
     const problem = problemOf(row.message, beside === undefined ? undefined : { ...beside, value: row.beside });
     if (problem === undefined) continue;
     findings.push(`the ${what} of ${row.name} cannot be read: ${problem}`);

@@ -109,7 +109,7 @@ for (const [what, damage] of [["overwritten", overwriteMiddle], ["cut off", trun
     const findings = checkStore(database, (text) => looked.push(text));
     database.close();
     assert(findings.length > 1, findings.join("\n"));
-    assert(looked.includes("each retained message"), looked.join("\n"));
+    assert(looked.includes("looking at each retained message"), looked.join("\n"));
   });
 }
 
