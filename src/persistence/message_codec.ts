@@ -7,7 +7,8 @@ import { ApplicationMessage, NEVER_EXPIRES } from "../packet/application_message
 import type { QoS } from "../packet/control_packet.ts";
 import type { PackedReader, PackedWriter } from "./packed_bytes.ts";
 
-const HEADER_BYTES = 17;
+/** Before the message's own buffer. */
+export const HEADER_BYTES = 17;
 const RETAIN = 4;
 const HAS_EXPIRY = 8;
 

@@ -3,7 +3,7 @@
 
 import type { QoS } from "../packet/control_packet.ts";
 import type { ApplicationMessage } from "../packet/application_message.ts";
-import { readMessage } from "./message_codec.ts";
+import { HEADER_BYTES, readMessage } from "./message_codec.ts";
 import type { PackedReader, PackedWriter } from "./packed_bytes.ts";
 import type { OutgoingRecord, StoreVisitor } from "./store.ts";
 
@@ -65,7 +65,7 @@ export function writeOutgoing(writer: PackedWriter, row: Row): number {
   const message = row[10] as Uint8Array | null;
   if (message === null) throw new Error(`the message at position ${row[1]} of session ${row[0]} has lost its body`);
   writeBytes(writer, message);
-  return message.length;
+  return message.length - HEADER_BYTES;
 }
 
 function writeIdentifiers(writer: PackedWriter, json: string | null): void {

@@ -348,6 +348,23 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
     assertSameMessage(outgoing.get("two")![0].message, body);
   });
 
+  test("readOutgoing() stops with the message that reaches the limit, and not before", async (store) => {
+    store.putSession(sessionRecord("client"));
+    const body = message("body");
+    const { length } = body.buffer;
+    const waiting = Array.from({ length: 9 }, (_, i) => outgoingMessage(i + 1, body));
+    for (const outgoing of waiting) store.putOutgoing("client", outgoing);
+    store.deleteOutgoing("client", waiting[3]);
+    store.endTurn();
+    const positions = async (...range: [number, number, number]) =>
+      (await read(store, "client", ...range)).map(({ position }) => position);
+    assertEquals(await positions(1, 9, length * 4), [1, 2, 3, 5]);
+    assertEquals(await positions(1, 9, length * 3 + 1), [1, 2, 3, 5]);
+    assertEquals(await positions(1, 9, length * 3), [1, 2, 3]);
+    assertEquals(await positions(6, 7, length * 9), [6, 7]);
+    assertEquals(await positions(10, 12, length), []);
+  });
+
   test("a message that comes and goes within one turn leaves nothing", async (store, reopen) => {
     store.putSession(sessionRecord("client"));
     const outgoing = outgoingMessage(1, message("body"));
