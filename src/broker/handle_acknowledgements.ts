@@ -62,14 +62,17 @@ export function handlePubrel(broker: Broker, connection: Connection, packet: Pub
   const session = connection.session!;
   const { packetIdentifier } = packet;
   const isKnown = session.incomingQoS2.release(packetIdentifier);
-  const changes = broker.store.changes;
   if (isKnown && session.persists) broker.store.deleteIncomingQoS2(session.clientId, packetIdentifier);
   const reasonCode = isKnown ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound;
-  broker.gate.afterChanges(changes, () => {
+  const answer = () => {
     // A PUBREL that is repeated after a resumption frees a place, too, though its PUBLISH took none on this connection:
     // the Client may count so (§4.9 raises its send quota at every PUBCOMP), and must not be sent away for it.
     connection.openIncomingQoS2?.delete(packetIdentifier);
     if (isKnown && connection.openIncoming > 0) connection.openIncoming--;
     if (connection.isConnected) connection.sink.acknowledge(PacketType.Pubcomp, packetIdentifier, reasonCode);
-  });
+  };
+  // A repeated PUBREL waits, too: the release that the first one told of may not be safe yet, and after a crash a new
+  // message with this identifier would be taken for the old one.
+  if (session.persists) broker.gate.whenSafe(answer);
+  else answer();
 }

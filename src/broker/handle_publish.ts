@@ -49,7 +49,9 @@ function handleQoS1(
 ): void {
   const changes = broker.store.changes;
   const reasonCode = take(broker, connection, message);
-  if (broker.store.changes === changes) {
+  // A retained message that is not there may be one whose removal is not safe yet: after a crash it would be back.
+  const maybeUnsafe = message.retain && reasonCode < 0x80 && broker.store.safe < broker.store.ticket;
+  if (broker.store.changes === changes && !maybeUnsafe) {
     connection.sink.acknowledge(PacketType.Puback, packetIdentifier, reasonCode, explain(broker, reasonCode));
     return;
   }
@@ -85,7 +87,9 @@ function handleQoS2(
     waitsForTicket = broker.store.ticket;
   }
   const reasonCode = reasonOf(connection, publishOnce(broker, connection, message, route, waitsForTicket));
-  broker.gate.afterChanges(changes, () => sendPubrec(connection, packetIdentifier, reasonCode));
+  const answer = () => sendPubrec(connection, packetIdentifier, reasonCode);
+  if (message.retain) broker.gate.whenSafe(answer);
+  else broker.gate.afterChanges(changes, answer);
 }
 
 /** A repeated PUBLISH of a message that was taken: the answer again, and no second delivery [MQTT-4.3.3-10]. It waits
