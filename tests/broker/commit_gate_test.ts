@@ -479,3 +479,33 @@ Deno.test("whatever adds to what waits for the disk is not read without bound", 
   await flood;
   for (let i = 0; i < 1_000; i++) await client.expect(PacketType.Suback);
 });
+
+Deno.test("a second clearing of a retained topic is acknowledged when the first one is safe", async () => {
+  await using it = await start();
+  for (const qos of [1, 2] as const) {
+    await it.lasting.publishAcknowledged("retained", "x", { qos: 1, retain: true });
+    it.store.hold();
+    await it.lasting.publish("retained", "", { qos: 1, retain: true });
+    await it.store.held();
+    await it.passing.publish("retained", "", { qos, retain: true });
+    await it.passing.expectNothing();
+    it.store.release();
+    await it.lasting.expect(PacketType.Puback);
+    await it.passing.expect(qos === 1 ? PacketType.Puback : PacketType.Pubrec);
+  }
+});
+
+Deno.test("a repeated PUBREL is answered when the release is safe", async () => {
+  await using it = await start();
+  const packetIdentifier = await it.lasting.publish("nobody", "x", { qos: 2 });
+  await it.lasting.expect(PacketType.Pubrec);
+  const pubrel = { type: PacketType.Pubrel, packetIdentifier, reasonCode: ReasonCode.Success, properties: {} } as const;
+  it.store.hold();
+  await it.lasting.send(pubrel);
+  await it.store.held();
+  await it.lasting.send(pubrel);
+  await it.lasting.expectNothing();
+  it.store.release();
+  assertEquals((await it.lasting.expect(PacketType.Pubcomp)).reasonCode, ReasonCode.Success);
+  assertEquals((await it.lasting.expect(PacketType.Pubcomp)).reasonCode, ReasonCode.PacketIdentifierNotFound);
+});
