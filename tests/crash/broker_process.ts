@@ -4,8 +4,8 @@ import { deadline } from "@std/async/deadline";
 import { ProcessOutput } from "../support/process_output.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-/** A start that takes longer hangs. */
-const START_MS_MAX = 30_000;
+/** What takes longer hangs. */
+const PATIENCE_MS = 30_000;
 /** Ports that the system does not give to clients: while the broker is down, nobody takes its own. */
 const PORT_MIN = 20_000;
 const PORT_COUNT = 12_000;
@@ -26,8 +26,8 @@ export interface BrokerProcessOptions {
   readonly dataDir: string;
   readonly port: number;
   readonly durability: string;
-  /** More arguments of `main.ts`. */
-  readonly args?: readonly string[];
+  /** Commands of a shell, which then becomes the broker: limits. */
+  readonly shell?: string;
 }
 
 export class BrokerProcess {
@@ -36,12 +36,13 @@ export class BrokerProcess {
   readonly #complaints: ProcessOutput;
   readonly startedMs = performance.now();
 
-  constructor({ dataDir, port, durability, args = [] }: BrokerProcessOptions) {
-    this.#process = new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", "-A", "--no-check", "main.ts", "--port", String(port), "--data-dir", dataDir],
-        ...["--durability", durability, "--log-level", "warning", ...args],
-      ],
+  constructor({ dataDir, port, durability, shell }: BrokerProcessOptions) {
+    const args = [
+      ...["run", "-A", "--no-check", "main.ts", "--port", String(port), "--data-dir", dataDir],
+      ...["--durability", durability, "--log-level", "warning"],
+    ];
+    this.#process = new Deno.Command(shell === undefined ? Deno.execPath() : "sh", {
+      args: shell === undefined ? args : ["-c", `${shell}; exec "$0" "$@"`, Deno.execPath(), ...args],
       cwd: ROOT,
       env: { NO_COLOR: "1" },
       stdin: "null",
@@ -61,10 +62,15 @@ export class BrokerProcess {
     return this.#printed.text + this.#complaints.text;
   }
 
+  /** A line of its log that is there or will come. */
+  logged(pattern: RegExp): Promise<RegExpExecArray> {
+    return deadline(this.#complaints.until(pattern), PATIENCE_MS);
+  }
+
   /** @returns how long the start took, in ms. */
   async listening(): Promise<number> {
     try {
-      await deadline(this.#printed.until(/^listening on /m), START_MS_MAX);
+      await deadline(this.#printed.until(/^listening on /m), PATIENCE_MS);
     } catch (error) {
       await this.kill();
       throw new Error(`the broker does not start:\n${this.said}`, { cause: error });

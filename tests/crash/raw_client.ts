@@ -10,6 +10,8 @@ import {
   encodePacket,
   PacketType,
   type Properties,
+  type PubackPacket,
+  type PubrecPacket,
   type QoS,
   type ReasonCode,
 } from "../../src/packet/mod.ts";
@@ -61,7 +63,7 @@ export class RawClient {
   /** A message reached the application: at QoS 2 once for each identifier until PUBREL. */
   onDelivery: ((delivery: Delivery) => void) | undefined;
   /** PUBACK, or PUBREC, was read. */
-  onAcknowledged: ((message: Publishable, reasonCode: ReasonCode) => void) | undefined;
+  onAcknowledged: ((message: Publishable, reasonCode: ReasonCode, properties: Properties) => void) | undefined;
   onSending: ((message: Publishable) => void) | undefined;
   /** How long an answer may be kept back, in ms, each time anew; the order of answers stays [MQTT-4.6.0-2]. */
   answerDelayMs: (() => number) | undefined;
@@ -284,7 +286,7 @@ export class RawClient {
         return this.#answer(PacketType.Pubcomp, packet.packetIdentifier);
       case PacketType.Puback:
       case PacketType.Pubrec:
-        return this.#acknowledged(packet.type, packet.packetIdentifier, packet.reasonCode);
+        return this.#acknowledged(packet);
       case PacketType.Pubcomp:
         if (this.#outgoing.get(packet.packetIdentifier)?.step === OutgoingStep.Released) {
           this.#outgoing.delete(packet.packetIdentifier);
@@ -305,10 +307,10 @@ export class RawClient {
     }
   }
 
-  #acknowledged(type: 4 | 5, packetIdentifier: number, reasonCode: ReasonCode): void {
+  #acknowledged({ type, packetIdentifier, reasonCode, properties }: PubackPacket | PubrecPacket): void {
     const outgoing = this.#outgoing.get(packetIdentifier);
     if (outgoing !== undefined && outgoing.step === OutgoingStep.Published) {
-      this.onAcknowledged?.(outgoing.message, reasonCode);
+      this.onAcknowledged?.(outgoing.message, reasonCode, properties);
     }
     if (type === PacketType.Puback || reasonCode >= 0x80) {
       this.#outgoing.delete(packetIdentifier);
