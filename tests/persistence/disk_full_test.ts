@@ -162,7 +162,7 @@ class World implements AsyncDisposable {
     assertEquals(this.broker.said.match(/The store cannot be written to/g)?.length, 1, this.broker.said);
   }
 
-  /** What was not acknowledged is acknowledged now; after a crash all that was is there. */
+  /** What was not acknowledged is acknowledged now. */
   async checkRecovery(): Promise<void> {
     await this.live.got(`${TROUBLE} ok`);
     await deadline(Promise.all(this.unanswered), PATIENCE_MS);
@@ -173,8 +173,10 @@ class World implements AsyncDisposable {
       }
     }
     await this.broker.logged(/The store can be written to again/);
+  }
 
-    await this.broker.kill();
+  /** After a crash all that was acknowledged is there. */
+  async checkRestart(): Promise<void> {
     await this.start();
     const keeper = new Peer(this.port, "keeper", 5, 3600);
     assertEquals(await keeper.connect(), 0);
@@ -200,6 +202,20 @@ Deno.test("a full disk refuses what needs it, and nothing else; what was acknowl
   await world.checkTrouble(refusal);
   disk.empty();
   await world.checkRecovery();
+  await world.broker.kill();
+  await world.checkRestart();
+});
+
+Deno.test("a crash while the disk is full loses nothing that was acknowledged", async () => {
+  if (!canMount()) return;
+  await using disk = await SmallDisk.mount(4);
+  await using world = new World(disk.path);
+  await world.begin();
+  disk.fill(512 * 1024);
+  await world.publishUntilRefused();
+  await world.broker.kill();
+  disk.empty();
+  await world.checkRestart();
 });
 
 Deno.test("a file that may not grow any more is an I/O error, and treated like a full disk", async () => {
@@ -214,6 +230,8 @@ Deno.test("a file that may not grow any more is an I/O error, and treated like a
   const { success } = await new Deno.Command("prlimit", { args: limit }).output();
   assert(success, "prlimit");
   await world.checkRecovery();
+  await world.broker.kill();
+  await world.checkRestart();
 });
 
 Deno.test("a data folder that may not be written is an error that ends the program", async () => {
