@@ -137,5 +137,6 @@ Deno.test("[MQTT-4.3.3-2] a session resumed without an expiry, but with a will, 
     const heir = await broker.connect({ clientId: "watcher", cleanStart: false, properties: LASTING });
     await heir.subscribe("$share/g/s", { qos: 2 });
   });
+  assertEquals(after.broker.server.snapshot().queuedMessages, 0);
   await after.watcher.expectNothing();
 });

@@ -96,9 +96,13 @@ async function take(client: TestClient, count: number): Promise<number[]> {
 
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
-/** Until the event loop has nothing left that the store does by itself. */
+/** @throws when it does not become so, which only happens when a test fails. */
 async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve));
+  const endMs = Date.now() + 10_000;
+  while (!isSo()) {
+    assert(Date.now() < endMs, "it never came to be");
+    await new Promise((resolve) => setTimeout(resolve));
+  }
 }
 
 for (const qos of [1, 2] as const) {
