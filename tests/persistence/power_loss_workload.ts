@@ -30,18 +30,14 @@ export class PowerLossWorkload {
 
   constructor(readonly store: Store, readonly random: SeededRandom) {}
 
-  /** Some changes, and the end of the turn. */
-  async turn(): Promise<void> {
+  /** Some changes, and the end of the turn. @returns the ticket of the changes. */
+  async turn(): Promise<{ ticket: number }> {
     for (let i = 1 + this.random.below(20); i > 0; i--) this.#change();
     // Later changes of the same batch replace it; none comes before this turn of the event loop ends.
     const ticket = this.store.ticket;
-    const digest = this.#digest(await contentOf(this.model));
-    this.digests.set(ticket, digest);
+    this.digests.set(ticket, digestOf(await contentOf(this.model)));
     this.store.endTurn();
-  }
-
-  #digest(lines: readonly string[]): string {
-    return digestOf(lines);
+    return { ticket };
   }
 
   #both(tell: (store: Store) => void): void {
