@@ -208,6 +208,7 @@ Deno.test("a read that fails is tried again later, the log says so once, and not
   const client = await it.resume();
   await until(() => it.store.readsAnswered === 1);
   await it.publish(6, 6); // would ask again, if the failure had not to wait
+  await it.broker.advance(1); // turns of the event loop
   await client.expectNothing();
   assertEquals([it.store.readsAnswered, it.queued], [1, 6]);
   await until(() => it.store.readsAnswered === 2);
