@@ -46,8 +46,10 @@ export function writeSubscription(writer: PackedWriter, row: Row): void {
 }
 
 /** Of `outgoing LEFT JOIN body`. */
+export const MESSAGE_COLUMN = "coalesce(outgoing.message, body.message)";
+/** Of `outgoing LEFT JOIN body`. MESSAGE_COLUMN follows. */
 export const OUTGOING_COLUMNS = "session, position, state, packet_identifier, qos, retain, expires_at_ms, " +
-  "shared_filter, subscription_identifiers, outgoing.body, coalesce(outgoing.message, body.message)";
+  "shared_filter, subscription_identifiers, outgoing.body";
 export const OUTGOING_TABLES = "outgoing LEFT JOIN body ON body.key = outgoing.body";
 
 /** @returns bytes of the message's buffer. */

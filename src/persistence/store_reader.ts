@@ -4,6 +4,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { PackedWriter } from "./packed_bytes.ts";
 import {
+  MESSAGE_COLUMN,
   OUTGOING_COLUMNS,
   OUTGOING_TABLES,
   RETAINED_COLUMNS,
@@ -21,6 +22,10 @@ import {
 
 /** A buffer is handed on when it holds so much: what is loaded is never in memory twice as a whole. */
 const CHUNK_BYTES = 1024 * 1024;
+/** Rows of queued messages that are read at a time: `all` takes half as long for each as `iterate`. */
+const ROWS = 256;
+/** A longer message is read by itself, so that what is read at a time is no more than 1 MiB. */
+const SHORT_BYTES = 4096;
 /** Waits for its Client and for no Packet Identifier. */
 const QUEUED = "state = 0";
 /** Those that are not left in the file when it is loaded: in flight, or of a Shared Subscription. */
@@ -29,12 +34,17 @@ const LOADED = `NOT (${QUEUED} AND shared_filter IS NULL)`;
 export class StoreReader {
   readonly #database: DatabaseSync;
   readonly #queued: StatementSync;
+  readonly #message: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#queued = this.#prepare(
-      `SELECT ${OUTGOING_COLUMNS} FROM ${OUTGOING_TABLES}
-       WHERE session = ? AND position BETWEEN ? AND ? AND ${QUEUED} ORDER BY position`,
+      `SELECT ${OUTGOING_COLUMNS}, CASE WHEN message_bytes <= ${SHORT_BYTES} THEN ${MESSAGE_COLUMN} END
+       FROM ${OUTGOING_TABLES}
+       WHERE session = ? AND position BETWEEN ? AND ? AND ${QUEUED} ORDER BY position LIMIT ${ROWS}`,
+    );
+    this.#message = this.#prepare(
+      `SELECT ${MESSAGE_COLUMN} FROM ${OUTGOING_TABLES} WHERE session = ? AND position = ?`,
     );
   }
 
@@ -42,11 +52,22 @@ export class StoreReader {
   readQueued(session: number, firstPosition: number, lastPosition: number, bytesMax: number): Uint8Array<ArrayBuffer> {
     const writer = new PackedWriter();
     let bytes = 0;
-    for (const row of this.#queued.iterate(session, firstPosition, lastPosition)) {
-      bytes += writeOutgoing(writer, row as unknown as Row);
-      if (bytes >= bytesMax) break;
+    let first = firstPosition;
+    for (;;) {
+      const rows = this.#queued.all(session, first, lastPosition) as unknown as Row[];
+      for (const row of rows) {
+        bytes += writeOutgoing(writer, row[row.length - 1] === null ? this.#withMessage(row) : row);
+        if (bytes >= bytesMax) return writer.written;
+      }
+      if (rows.length < ROWS) return writer.written;
+      first = rows[rows.length - 1][1] as number + 1;
     }
-    return writer.written;
+  }
+
+  #withMessage(row: Row): Row {
+    const [session, position] = row as [number, number];
+    const [message] = this.#message.get(session, position) as unknown as Row;
+    return [...row.slice(0, -1), message];
   }
 
   /** Everything that the visitor is to be told, session by session. */
@@ -86,7 +107,7 @@ export class StoreReader {
     return new Belongings([
       {
         rows: this.#rows(
-          `SELECT ${OUTGOING_COLUMNS} FROM ${OUTGOING_TABLES} WHERE ${LOADED} ORDER BY session, position`,
+          `SELECT ${OUTGOING_COLUMNS}, ${MESSAGE_COLUMN} FROM ${OUTGOING_TABLES} WHERE ${LOADED} ORDER BY session, position`,
         ),
         write: writeOutgoing,
       },

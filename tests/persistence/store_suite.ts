@@ -363,6 +363,19 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
     assertEquals(await positions(1, 9, length * 3), [1, 2, 3]);
     assertEquals(await positions(6, 7, length * 9), [6, 7]);
     assertEquals(await positions(10, 12, length), []);
+    // More than are read at a time, long and short ones.
+    const last = 700;
+    for (let position = 10; position <= last; position++) {
+      const text = position % 100 === 0 ? "long".repeat(5000) : `body ${position}`;
+      store.putOutgoing("client", outgoingMessage(position, message(text)));
+    }
+    store.endTurn();
+    const all = await read(store, "client", 10, last, Infinity);
+    assertEquals(all.map(({ position }) => position), Array.from({ length: last - 9 }, (_, i) => i + 10));
+    for (const { position, message } of all) {
+      const text = new TextDecoder().decode(message.payload);
+      assertEquals(text, position % 100 === 0 ? "long".repeat(5000) : `body ${position}`);
+    }
   });
 
   test("a message that comes and goes within one turn leaves nothing", async (store, reopen) => {
