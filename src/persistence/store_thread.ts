@@ -82,11 +82,24 @@ function loadNext(): void {
 
 function commit(batch: Uint8Array<ArrayBuffer>): void {
   try {
-    batchCommit.commit(batch);
+    commitOrMakeRoom(batch);
   } catch (error) {
     return thread.postMessage({ kind: "refused", batch, reason: reasonOf(error) }, [batch.buffer]);
   }
   thread.postMessage({ kind: "committed", batch }, [batch.buffer]);
+}
+
+/** On a small disk the log may fill what is free with pages that are long out of date: written back into the file, they
+ * take no room, and the log begins anew. */
+function commitOrMakeRoom(batch: Uint8Array<ArrayBuffer>): void {
+  try {
+    return batchCommit.commit(batch);
+  } catch {
+    try {
+      database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch { /* The next try says why. */ }
+  }
+  batchCommit.commit(batch);
 }
 
 function read({ id, session, firstPosition, lastPosition, bytesMax }: StoreRequest & { kind: "read" }): void {
