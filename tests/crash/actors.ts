@@ -11,8 +11,6 @@ import { type ConnectResult, RawClient, type RawWill } from "./raw_client.ts";
 export const LONG_EXPIRY_S = 86_400;
 /** An answer that takes longer does not come any more. */
 export const STALL_MS = 30_000;
-/** When nothing new came for so long, while the broker answers, nothing is coming any more. */
-export const QUIET_MS = 5_000;
 /** Between two attempts to connect to a broker that is not there. */
 const RETRY_MS = 10;
 
@@ -21,6 +19,8 @@ export interface World {
   readonly port: number;
   readonly random: SeededRandom;
   readonly ledger: Ledger;
+  /** When nothing new came for so long, while the broker answers, nothing is coming any more. */
+  readonly quietMs: number;
   /** The run is over. */
   isOver: boolean;
   /** New messages are published. */

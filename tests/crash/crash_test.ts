@@ -13,7 +13,14 @@ Deno.test("what was acknowledged survives kill -9 under load, again and again", 
 });
 
 Deno.test("the crash harness tells a broker that forgets", async () => {
-  const result = await crash({ kills: 1, seed: 1, secondsPerLife: 0.8, durability: "off", realClients: false });
+  const result = await crash({
+    kills: 1,
+    seed: 1,
+    secondsPerLife: 0.8,
+    durability: "off",
+    realClients: false,
+    quietMs: 3_000,
+  });
   await Deno.remove(result.dataDir!, { recursive: true });
   const kinds = new Set(result.violations.map(({ kind }) => kind));
   for (const kind of ["lost message", "lost session", "lost retained message", "wrong will"] as const) {

@@ -4,7 +4,7 @@
 
 import { deadline } from "@std/async/deadline";
 import { SeededRandom } from "../simulation/random.ts";
-import { type Actor, cast, QUIET_MS, sleep, STALL_MS, type World } from "./actors.ts";
+import { type Actor, cast, sleep, STALL_MS, type World } from "./actors.ts";
 import { BrokerProcess, freePort } from "./broker_process.ts";
 import { ExpiringSessions, SHORT_EXPIRY_S } from "./expiring_sessions.ts";
 import { Ledger, type Violation } from "./ledger.ts";
@@ -20,6 +20,8 @@ export interface CrashOptions {
   readonly durability: string;
   /** MQTT.js and Mosquitto's clients take part. */
   readonly realClients: boolean;
+  /** See `World`. Long enough for a machine that has other things to do, and for a delayed will. Default: 15 s. */
+  readonly quietMs?: number;
   /** It is waited for everything after so many kills. Default: 10. */
   readonly killsPerRest?: number;
   readonly print?: (line: string) => void;
@@ -87,6 +89,7 @@ class CrashRun {
       port: freePort(Math.random),
       random: this.#random,
       ledger: this.#ledger,
+      quietMs: options.quietMs ?? 15_000,
       isOver: false,
       isLoaded: true,
       isDraining: false,
@@ -192,7 +195,7 @@ class CrashRun {
       if (ledger.progress !== progress) {
         progress = ledger.progress;
         quietSinceMs = performance.now();
-      } else if (performance.now() - quietSinceMs > QUIET_MS) {
+      } else if (performance.now() - quietSinceMs > world.quietMs) {
         await this.#giveUp();
         break;
       }

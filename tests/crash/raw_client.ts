@@ -4,10 +4,7 @@
 
 import {
   ApplicationMessage,
-  ByteWriter,
   type ControlPacket,
-  Decoder,
-  encodePacket,
   PacketType,
   type Properties,
   type PubackPacket,
@@ -15,6 +12,7 @@ import {
   type QoS,
   type ReasonCode,
 } from "../../src/packet/mod.ts";
+import { RawLink } from "./raw_link.ts";
 
 /** What is to be published: the client keeps it until it is done. */
 export interface Publishable {
@@ -53,12 +51,6 @@ export interface Delivery {
   readonly retain: boolean;
 }
 
-interface Link {
-  readonly conn: Deno.TcpConn;
-  writer: ByteWriter;
-  isWriting: boolean;
-}
-
 export class RawClient {
   /** A message reached the application: at QoS 2 once for each identifier until PUBREL. */
   onDelivery: ((delivery: Delivery) => void) | undefined;
@@ -81,7 +73,7 @@ export class RawClient {
   readonly #subacks = new Map<number, (codes: readonly ReasonCode[] | undefined) => void>();
   #pingresps: ((isAnswered: boolean) => void)[] = [];
   #delayed: ControlPacket[] = [];
-  #link: Link | undefined;
+  #link: RawLink | undefined;
   #isConnected = false;
   #lastIdentifier = 0;
 
@@ -103,15 +95,9 @@ export class RawClient {
   /** Connects once, and repeats what is unfinished if the session is there. */
   async connect(port: number, cleanStart = false, will?: RawWill): Promise<ConnectResult> {
     await this.ended;
-    let conn: Deno.TcpConn;
-    try {
-      conn = await Deno.connect({ hostname: "127.0.0.1", port });
-      conn.setNoDelay();
-    } catch {
-      return undefined;
-    }
+    const link = await RawLink.open(port);
+    if (link === undefined) return undefined;
     const { clientId, protocolVersion, sessionExpiryInterval, receiveMaximum } = this.options;
-    const link = { conn, writer: new ByteWriter(), isWriting: false };
     this.#link = link;
     const connack = Promise.withResolvers<ConnectResult>();
     this.ended = this.#read(link, connack.resolve);
@@ -135,7 +121,7 @@ export class RawClient {
         : {},
     });
     const result = await connack.promise;
-    if (result !== undefined && result.reasonCode !== 0) conn.close();
+    if (result !== undefined && result.reasonCode !== 0) link.close();
     return result;
   }
 
@@ -204,7 +190,7 @@ export class RawClient {
   async drop(): Promise<void> {
     const link = this.#link;
     this.#isConnected = false;
-    if (link !== undefined) close(link.conn);
+    link?.close();
     await this.ended;
   }
 
@@ -216,28 +202,14 @@ export class RawClient {
     });
   }
 
-  async #read(link: Link, connack: (result: ConnectResult) => void): Promise<void> {
-    const decoder = new Decoder({ sender: "server", connectPacketSizeMax: 2 ** 24, userPropertiesMax: 100 });
-    decoder.maximumPacketSize = 2 ** 24;
-    decoder.protocolVersion = this.options.protocolVersion;
+  async #read(link: RawLink, connack: (result: ConnectResult) => void): Promise<void> {
     try {
-      for (;;) {
-        const count = await link.conn.read(decoder.room());
-        if (count === null) break;
-        decoder.received(count);
-        for (let packet = decoder.next(); packet !== undefined; packet = decoder.next()) {
-          if (packet.type === PacketType.Connack) this.#accepted(packet, connack);
-          else this.#handle(packet);
-        }
-      }
-    } catch (error) {
-      // A reset, or closed from this side; what the broker must not have sent is another matter.
-      if (
-        !(error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BadResource ||
-          error instanceof Deno.errors.Interrupted || error instanceof Deno.errors.BrokenPipe)
-      ) throw error;
+      await link.read(this.options.protocolVersion, (packet) => {
+        if (packet.type === PacketType.Connack) this.#accepted(packet, connack);
+        else this.#handle(packet);
+      });
     } finally {
-      close(link.conn);
+      link.close();
       this.#isConnected = false;
       this.#link = undefined;
       this.#delayed = [];
@@ -352,34 +324,7 @@ export class RawClient {
   }
 
   #send(packet: ControlPacket): void {
-    const link = this.#link;
-    if (link === undefined) return;
-    encodePacket(link.writer, packet, this.options.protocolVersion, Infinity);
-    if (!link.isWriting) {
-      link.isWriting = true;
-      queueMicrotask(() => void write(link));
-    }
-  }
-}
-
-async function write(link: Link): Promise<void> {
-  try {
-    while (link.writer.length > 0) {
-      const bytes = link.writer.written;
-      link.writer = new ByteWriter();
-      for (let from = 0; from < bytes.length;) from += await link.conn.write(bytes.subarray(from));
-    }
-  } catch {
-    // The reader notices the end, too.
-  }
-  link.isWriting = false;
-}
-
-function close(conn: Deno.TcpConn): void {
-  try {
-    conn.close();
-  } catch {
-    // It is closed already.
+    this.#link?.send(packet, this.options.protocolVersion);
   }
 }
 

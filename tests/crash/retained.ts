@@ -3,7 +3,7 @@
 
 import { deadline } from "@std/async/deadline";
 import type { Publishable } from "./raw_client.ts";
-import { Actor, QUIET_MS, sleep, type World } from "./actors.ts";
+import { Actor, sleep, type World } from "./actors.ts";
 
 const TOPICS = 24;
 const WINDOW = 40;
@@ -105,13 +105,13 @@ export class Retainer extends Actor {
     await looker.client.subscribe([{ topicFilter: "r/#", qos: 1 }, { topicFilter: END, qos: 1 }]);
     const end = Promise.race([seenAll.promise.then(() => true), looker.client.ended.then(() => false)]);
     try {
-      if (await deadline(end, QUIET_MS)) {
+      if (await deadline(end, this.world.quietMs)) {
         for (const topic of this.#topics) this.#checkTopic(topic, found.get(topic.name));
         this.#checks++;
       }
     } catch (error) {
       if (!(error instanceof DOMException)) throw error;
-      this.world.ledger.violate("lost retained message", `${END} did not come within ${QUIET_MS / 1000} s`);
+      this.world.ledger.violate("lost retained message", `${END} did not come within ${this.world.quietMs / 1000} s`);
     }
     await looker.client.drop();
     this.#isChecked = true;
