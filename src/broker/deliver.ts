@@ -46,7 +46,7 @@ export function pump(broker: Broker, session: ClientSession): void {
     if (outgoing === undefined) break;
     if (outgoing.state === OutgoingState.AwaitingPubcomp) {
       session.connection!.sink.acknowledge(PacketType.Pubrel, outgoing.packetIdentifier, ReasonCode.Success);
-    } else {
+    } else if (!hasExpiredUnsent(broker, session, outgoing)) {
       sendPublish(broker, session, outgoing);
     }
   }
@@ -133,14 +133,19 @@ function sendPublish(broker: Broker, session: ClientSession, outgoing: OutgoingM
     // Meanwhile the connection may have ended; the next one repeats what is open.
     const isOpen = outgoing.state === OutgoingState.AwaitingPubrec;
     if (!isOpen || session.connection !== connection || !connection!.isConnected) return;
-    if (!outgoing.wasSent && outgoing.expiresAtMs <= broker.turn.wallMs) {
-      broker.statistics.messagesExpired++; // before its delivery began [MQTT-3.3.2-5]
-      session.window.remove(outgoing);
-      dropOutgoing(broker, session, outgoing);
-    } else sendNow(broker, session, outgoing);
+    if (!hasExpiredUnsent(broker, session, outgoing)) sendNow(broker, session, outgoing);
     // Its place may be free again, and the caller, who would go on with the queue, has long returned.
     pump(broker, session);
   });
+}
+
+/** It has its Packet Identifier, and expired before its delivery began [MQTT-3.3.2-5]: it is dropped. */
+function hasExpiredUnsent(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): boolean {
+  if (outgoing.wasSent || outgoing.expiresAtMs > broker.turn.wallMs) return false;
+  broker.statistics.messagesExpired++;
+  session.window.remove(outgoing);
+  dropOutgoing(broker, session, outgoing);
+  return true;
 }
 
 function sendNow(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {

@@ -80,6 +80,7 @@ export class Simulation {
   /** Wills that were due at the last start, and the ticket after which that is safe. */
   readonly #owedWills: SentMessage[] = [];
   #owedTicket = 0;
+  #violation: Error | undefined = undefined;
 
   constructor(readonly seed: number) {
     const random = this.#random = new SeededRandom(seed);
@@ -349,6 +350,7 @@ export class Simulation {
     }
     if (choices.length === 0) return this.#clients.some((client) => client.answers.length > 0);
     random.pick(choices)();
+    if (this.#violation !== undefined) throw this.#violation;
     return true;
   }
 
@@ -418,8 +420,17 @@ export class Simulation {
     }
   }
 
-  /** The dispatcher has just sent `packet`. */
+  /** The dispatcher has just sent `packet`. It takes what is thrown here for a bug of its own, and goes on: the first
+   * violation is kept. */
   readonly #sent = (simulated: SimulatedConnection, packet: FromBroker): void => {
+    try {
+      this.#checkSent(simulated, packet);
+    } catch (error) {
+      this.#violation ??= error as Error;
+    }
+  };
+
+  #checkSent(simulated: SimulatedConnection, packet: FromBroker): void {
     const now = ++this.#now;
     const { session } = simulated;
     if (packet.type === "closed") return;
@@ -452,7 +463,7 @@ export class Simulation {
     } else if (packet.type === PacketType.Disconnect && packet.reasonCode !== 0x8e && packet.reasonCode !== 0x8d) {
       throw new Violation(`${simulated.name} was sent away with ${packet.reasonCode}`);
     }
-  };
+  }
 
   #sentConnack(simulated: SimulatedConnection, sessionPresent: boolean, reasonCode: number): void {
     const client = this.#clientOf(simulated);
