@@ -190,6 +190,17 @@ Deno.test("a Will Message is no reason to refuse a clean session; the store is t
   client.drop();
 });
 
+Deno.test("the end of a clean session with a Will Message is no reason to let its Client wait", async () => {
+  await using it = await Trouble.start();
+  await it.passing.subscribe("w");
+  const former = await it.broker.connect({ clientId: "c", will: { topicName: "w" } });
+  await it.begin();
+  await it.broker.connect({ clientId: "c" });
+  await former.expectDisconnect(ReasonCode.SessionTakenOver);
+  assertEquals((await it.passing.expectPublish()).topicName, "w");
+  it.end();
+});
+
 Deno.test("the log says when the trouble begins, once a minute while it lasts, and when it is over", async () => {
   await using it = await Trouble.start();
   await it.begin();
