@@ -123,7 +123,7 @@ export class RecordReader {
           });
           break;
         case RecordKind.Outgoing:
-          this.visitor.outgoing(this.#clientId, readOutgoing(reader));
+          this.visitor.outgoing(this.#clientId, readOutgoing(reader, readCopy));
           break;
         case RecordKind.QueuedRun:
           this.visitor.queuedRun(this.#clientId, {
@@ -137,7 +137,7 @@ export class RecordReader {
           this.visitor.incomingQoS2(this.#clientId, reader.uint16());
           break;
         case RecordKind.Retained:
-          this.visitor.retained(readKeyedMessage(reader));
+          this.visitor.retained(readKeyedMessage(reader, readCopy));
           break;
       }
     }
@@ -161,23 +161,23 @@ export class RecordReader {
       this.visitor.session({ ...record, will: undefined, willDueAtMs: Infinity });
       return;
     }
-    const message = readOwnMessage(reader);
+    const message = readCopy(reader);
     const willDelayInterval = reader.uint32();
     this.visitor.session({ ...record, will: { message, willDelayInterval }, willDueAtMs: reader.float64() });
   }
 }
 
-/** Records of kind Outgoing, to the end. */
+/** Records of kind Outgoing, to the end. Their messages are views of the one buffer: they come and go together. */
 export function readOutgoingRecords(reader: PackedReader): OutgoingRecord[] {
   const records: OutgoingRecord[] = [];
   while (!reader.isAtEnd) {
     reader.uint8();
-    records.push(readOutgoing(reader));
+    records.push(readOutgoing(reader, readView));
   }
   return records;
 }
 
-function readOutgoing(reader: PackedReader): OutgoingRecord {
+function readOutgoing(reader: PackedReader, readMessage: (reader: PackedReader) => ApplicationMessage): OutgoingRecord {
   const position = reader.float64();
   const state = reader.uint8();
   const packetIdentifier = reader.uint16();
@@ -195,7 +195,7 @@ function readOutgoing(reader: PackedReader): OutgoingRecord {
     expiresAtMs,
     sharedFilter,
     subscriptionIdentifiers,
-    message: readKeyedMessage(reader),
+    message: readKeyedMessage(reader, readMessage),
   };
 }
 
@@ -204,16 +204,23 @@ function readIdentifiers(reader: PackedReader): number[] | undefined {
   return count === 0 ? undefined : Array.from({ length: count }, () => reader.uint32());
 }
 
-function readKeyedMessage(reader: PackedReader): ApplicationMessage {
+function readKeyedMessage(
+  reader: PackedReader,
+  readMessage: (reader: PackedReader) => ApplicationMessage,
+): ApplicationMessage {
   const bodyKey = reader.float64();
-  const message = readOwnMessage(reader);
+  const message = readMessage(reader);
   message.bodyKey = bodyKey;
   return message;
 }
 
+function readView(reader: PackedReader): ApplicationMessage {
+  return readMessage(reader, reader.uint32());
+}
+
 /** With bytes of its own: it may stay longer than the others of its buffer. */
-function readOwnMessage(reader: PackedReader): ApplicationMessage {
-  const message = readMessage(reader, reader.uint32());
+function readCopy(reader: PackedReader): ApplicationMessage {
+  const message = readView(reader);
   message.buffer = message.buffer.slice();
   return message;
 }

@@ -109,6 +109,8 @@ function read({ id, session, firstPosition, lastPosition, bytesMax }: StoreReque
   } catch (error) {
     return thread.postMessage({ kind: "unread", id, reason: reasonOf(error) });
   }
+  // Without the room that is left in its buffer: messages are views of it for as long as they wait.
+  records = records.slice();
   thread.postMessage({ kind: "read", id, records }, [records.buffer]);
 }
 
