@@ -51,6 +51,9 @@ export interface CrashResult {
   dataDir: string | undefined;
 }
 
+/** Clients with a will that begin with a life. */
+const WILLS_FIRST = 12;
+const WILLS_LATER = 3;
 const SAID_CHARACTERS = 2_000;
 const LIFE_MS_MIN = 50;
 /** A start takes about as long: within it the process is killed now and then. */
@@ -105,8 +108,11 @@ class CrashRun {
     const { kills, killsPerRest = 10 } = this.options;
     await this.#start();
     const { publishers, subscribers } = this.#cast;
-    await Promise.all([this.#retainer.start(), ...subscribers.map((subscriber) => subscriber.start())]);
-    if (this.options.realClients) await this.#realClients.start((task) => this.#also(task));
+    const begun = Promise.all([this.#retainer.start(), ...subscribers.map((subscriber) => subscriber.start())]);
+    await this.#within(begun, "the subscribers");
+    if (this.options.realClients && this.#isSound) {
+      await this.#within(this.#realClients.start((task) => this.#also(task)), "the clients of others");
+    }
     for (const actor of [...publishers, ...subscribers, this.#retainer]) this.#also(actor.run());
     let nextRest = killsPerRest;
     while (this.#kills < kills && this.#isSound) {
@@ -140,6 +146,16 @@ class CrashRun {
     return this.#broker = new BrokerProcess({ dataDir: this.dataDir, port: this.#world.port, durability });
   }
 
+  /** What hangs is a violation, whatever ends it later. */
+  async #within(task: Promise<unknown>, who: string): Promise<void> {
+    try {
+      await deadline(task, STALL_MS);
+    } catch (error) {
+      if (!(error instanceof DOMException && error.name === "TimeoutError")) throw error;
+      this.#ledger.violate("stall", `${who} have no answer after ${STALL_MS / 1000} s`);
+    }
+  }
+
   async #start(): Promise<number> {
     return await this.#spawn().listening();
   }
@@ -153,8 +169,11 @@ class CrashRun {
   }
 
   async #liveAndDie(): Promise<void> {
-    this.#also(this.#wills.begin(3));
-    this.#also(this.#expiring.begin());
+    const isFirst = this.#kills === 0;
+    const begun = Promise.all([this.#wills.begin(isFirst ? WILLS_FIRST : WILLS_LATER), this.#expiring.begin()]);
+    this.#also(begun.then(() => {}));
+    // However short the run is, it has seen each of them once.
+    if (isFirst) await this.#within(begun, "the first clients");
     const lifeMsMax = this.options.secondsPerLife * 1000;
     await sleep(LIFE_MS_MIN + this.#random.next() * (lifeMsMax - LIFE_MS_MIN));
     await this.#kill();
@@ -177,7 +196,10 @@ class CrashRun {
       await this.#kill();
     }
     this.#restartsMs.push(await this.#start());
-    await Promise.all([this.#retainer.check(), this.#expiring.check()]);
+    await this.#within(
+      Promise.all([this.#retainer.check(), this.#expiring.check()]),
+      "the clients that look what is there",
+    );
   }
 
   /** No new messages, everybody is there: all that is owed must come. */
