@@ -16,7 +16,7 @@ import { contentOf, digestOf, PowerLossWorkload } from "./power_loss_workload.ts
 const TURNS_VARIABLE = "QUETZAL_POWER_LOSS_TURNS";
 /** Long: QUETZAL_POWER_LOSS_TURNS=20000 deno test -A tests/persistence/power_loss_test.ts */
 const TURNS = Number(Deno.env.get(TURNS_VARIABLE) ?? 400);
-/** `CHECKPOINT_PAGES` of store_thread.ts: a log that is shorter began anew after the checkpoint. */
+/** `CHECKPOINT_PAGES` of store_thread.ts: a log that is shorter has seen no checkpoint since it began. */
 const CHECKPOINT_BYTES = 4096 * 4096;
 const LOG_HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
@@ -146,6 +146,8 @@ class PowerLossRun {
     const { random } = this;
     const log = new Log(snapshot.log);
     await this.#expect("as copied", snapshot, snapshot.log, snapshot.safe);
+    // A checkpoint may have begun: it syncs the log first, and what it wrote into the file cannot do without it.
+    if (log.committedBytes >= CHECKPOINT_BYTES) return;
     // A log that began anew since then holds nothing of what was promised: that is in the file.
     const promisedBytes = log.salt === this.#mark.salt ? this.#mark.logBytes : 0;
     const { safe } = this.#mark;
