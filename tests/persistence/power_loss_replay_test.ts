@@ -59,9 +59,9 @@ function eventsOf(log: string, folder: string): Event[] {
   const syncing = new Map<string, Event>();
   const prefix = `${folder}/quetzal.sqlite`;
   for (const line of log.split("\n")) {
-    const call = /^(\d+) (\w+)\((?:AT_FDCWD(?:<[^>]*>)?, )?(?:(\d+)<([^>]*)>)?(.*)$/.exec(line);
+    const call = /^(\d+) +(\w+)\((?:AT_FDCWD(?:<[^>]*>)?, )?(?:(\d+)<([^>]*)>)?(.*)$/.exec(line);
     if (call === null) {
-      const resumed = /^(\d+) <\.\.\. (?:fsync|fdatasync) resumed>/.exec(line);
+      const resumed = /^(\d+) +<\.\.\. (?:fsync|fdatasync) resumed>/.exec(line);
       const sync = resumed === null ? undefined : syncing.get(resumed[1]);
       if (sync !== undefined) events.push(sync);
       continue;
