@@ -23,10 +23,19 @@ export class StoredSession {
   readonly deleted: number[] = [];
   /** The batch in which a message was put last. */
   lastPut = 0;
+  /** The furthest position of a message that was deleted from the file, and the batch that does it. */
+  deletedUpTo = 0;
+  deletedUpToIn = 0;
   /** It was deleted: what was told of it before need not be written. */
   isGone = false;
 
   constructor(readonly key: number) {}
+
+  /** The batch before which the file does not say what is queued from `position` on. Those that are acknowledged are
+   * before it: reading on need not wait for them. */
+  changedIn(position: number): number {
+    return this.deletedUpTo < position ? this.lastPut : Math.max(this.lastPut, this.deletedUpToIn);
+  }
 }
 
 export class GatheredBatch {
@@ -103,6 +112,10 @@ export class GatheredBatch {
     outgoing.isOnDisk = false;
     const { deleted } = session;
     const { position } = outgoing;
+    if (position > session.deletedUpTo) {
+      session.deletedUpTo = position;
+      session.deletedUpToIn = this.number;
+    }
     if (deleted.length === 0) this.#deleting.push(session);
     else if (deleted[deleted.length - 1] === position - 1) {
       deleted[deleted.length - 1] = position;

@@ -8,10 +8,12 @@ import type { OutgoingMessage } from "../session/outgoing_message.ts";
 import { DataFolder, DataFolderError } from "./data_folder.ts";
 import { GatheredBatch, StoredSession } from "./gathered_batch.ts";
 import { PackedReader, PackedWriter } from "./packed_bytes.ts";
-import { readOutgoingRecords, RecordReader } from "./record_codec.ts";
+import { QueueReader } from "./queue_reader.ts";
+import { RecordReader } from "./record_codec.ts";
 import type { OutgoingRecord, SessionRecord, Store, StoreVisitor, SubscriptionRecord } from "./store.ts";
 import { StoreTime } from "./store_time.ts";
-import type { StoreAnswer, StoreRequest } from "./thread_messages.ts";
+import { StoreThread } from "./thread_handle.ts";
+import type { StoreAnswer } from "./thread_messages.ts";
 
 /** How long after a refusal the disk is asked again. */
 const RETRY_MS = 500;
@@ -34,13 +36,6 @@ interface CommittedBatch {
   readonly bytes: number;
 }
 
-interface Reading {
-  isSent: boolean;
-  readonly session: StoredSession;
-  readonly request: StoreRequest & { kind: "read" };
-  readonly answer: (records: readonly OutgoingRecord[] | Error) => void;
-}
-
 export class SqliteStore implements Store {
   readonly canRead = true;
   onSafe: (() => void) | undefined = undefined;
@@ -56,8 +51,7 @@ export class SqliteStore implements Store {
   /** The batch that the thread has. */
   #inFlight: CommittedBatch | undefined = undefined;
   #spareBuffer: ArrayBuffer | undefined = undefined;
-  readonly #readings = new Map<number, Reading>();
-  #nextReading = 1;
+  readonly #queueReader: QueueReader;
   #clockTimer: ReturnType<typeof setInterval> | undefined = undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Called when nothing is in flight, or the disk refuses. */
@@ -82,6 +76,7 @@ export class SqliteStore implements Store {
     this.#time = new StoreTime(clock, opened.clock);
     this.#nextSessionKey = opened.lastSessionKey + 1;
     this.#gathered = new GatheredBatch(opened.lastBodyKey + 1);
+    this.#queueReader = new QueueReader(folder.storeFile);
   }
 
   get changes(): number {
@@ -201,11 +196,7 @@ export class SqliteStore implements Store {
   ): void {
     const session = this.#sessions.get(clientId);
     if (session === undefined) return;
-    const id = this.#nextReading++;
-    const request = { kind: "read", id, session: session.key, firstPosition, lastPosition, bytesMax } as const;
-    const reading = { session, request, answer, isSent: false };
-    this.#readings.set(id, reading);
-    this.#sendReading(reading);
+    this.#queueReader.ask(session, { firstPosition, lastPosition, bytesMax }, answer, this.#safe);
   }
 
   endTurn(): void {
@@ -245,10 +236,6 @@ export class SqliteStore implements Store {
         this.#trouble = answer.reason;
         this.#retryTimer = setTimeout(() => this.#commit(answer.batch), RETRY_MS);
         return this.#settled?.();
-      case "read":
-        return this.#tell(answer.id, () => readOutgoingRecords(new PackedReader(answer.records)));
-      case "unread":
-        return this.#tell(answer.id, () => new Error(answer.reason));
     }
   }
 
@@ -264,20 +251,7 @@ export class SqliteStore implements Store {
 
   #becameSafe(number: number): void {
     this.#safe = number;
-    for (const reading of this.#readings.values()) this.#sendReading(reading);
-  }
-
-  /** When the last message that was put is in the file. */
-  #sendReading(reading: Reading): void {
-    if (reading.isSent || reading.session.lastPut > this.#safe) return;
-    reading.isSent = true;
-    this.#thread.send(reading.request);
-  }
-
-  #tell(id: number, records: () => readonly OutgoingRecord[] | Error): void {
-    const reading = this.#readings.get(id)!;
-    this.#readings.delete(id);
-    if (!reading.session.isGone) reading.answer(records());
+    this.#queueReader.becameSafe(number);
   }
 
   /** The clock was set: the note of it must not be older than that. */
@@ -295,62 +269,9 @@ export class SqliteStore implements Store {
       await new Promise<void>((resolve) => this.#settled = resolve);
     }
     clearTimeout(this.#retryTimer);
+    await this.#queueReader.close();
     await this.#thread.close();
     this.#folder.release();
-  }
-}
-
-/** The other thread, as seen from here. */
-class StoreThread {
-  /** Gets every answer that nobody has asked for by `ask`. */
-  onAnswer: ((answer: StoreAnswer) => void) | undefined = undefined;
-  /** It has ended by itself, which is a bug, and nothing can be written any more. */
-  onEnd: ((reason: string) => void) | undefined = undefined;
-  #asked: ((answer: StoreAnswer) => void) | undefined = undefined;
-  #endedBy: string | undefined = undefined;
-  readonly #worker = new Worker(new URL("./store_thread.ts", import.meta.url), { type: "module" });
-
-  constructor() {
-    this.#worker.onmessage = ({ data }: MessageEvent<StoreAnswer>) => {
-      if (this.onAnswer !== undefined) return this.onAnswer(data);
-      const asked = this.#asked;
-      this.#asked = undefined;
-      asked?.(data);
-    };
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#endedBy = `the store's thread has ended: ${event.message}`;
-      this.onEnd?.(this.#endedBy);
-      this.#asked?.({ kind: "failed", reason: this.#endedBy, isDamaged: false });
-    };
-  }
-
-  send(request: StoreRequest, transfer?: Transferable): void {
-    this.#worker.postMessage(request, transfer === undefined ? [] : [transfer]);
-  }
-
-  /** The next answer is to this. */
-  ask(request: StoreRequest): Promise<StoreAnswer> {
-    if (this.#endedBy !== undefined) {
-      return Promise.resolve({ kind: "failed", reason: this.#endedBy, isDamaged: false });
-    }
-    return new Promise((resolve) => {
-      this.#asked = resolve;
-      this.send(request);
-    });
-  }
-
-  /** When it has answered what it was told before, and has let the file go. */
-  async close(): Promise<void> {
-    if (this.#endedBy === undefined) {
-      await new Promise<void>((resolve) => {
-        this.onAnswer = (answer) => answer.kind === "closed" && resolve();
-        this.onEnd = () => resolve();
-        this.send({ kind: "close" });
-      });
-      this.#endedBy = "the store is closed";
-    }
-    this.#worker.terminate();
   }
 }
 

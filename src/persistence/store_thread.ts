@@ -36,8 +36,6 @@ thread.onmessage = ({ data: request }) => {
       return orFail(loadNext);
     case "commit":
       return commit(request.batch);
-    case "read":
-      return read(request);
     case "close":
       return close();
   }
@@ -102,19 +100,11 @@ function commitOrMakeRoom(batch: Uint8Array<ArrayBuffer>): void {
   batchCommit.commit(batch);
 }
 
-function read({ id, session, firstPosition, lastPosition, bytesMax }: StoreRequest & { kind: "read" }): void {
-  let records: Uint8Array<ArrayBuffer>;
-  try {
-    records = reader.readQueued(session, firstPosition, lastPosition, bytesMax);
-  } catch (error) {
-    return thread.postMessage({ kind: "unread", id, reason: reasonOf(error) });
-  }
-  // Without the room that is left in its buffer: messages are views of it for as long as they wait.
-  records = records.slice();
-  thread.postMessage({ kind: "read", id, records }, [records.buffer]);
-}
-
 function close(): void {
+  try {
+    // A log that a copy is put beside later would be written into it: a store that has ended says that it has none.
+    database.exec("PRAGMA journal_mode = DELETE");
+  } catch { /* Somebody else has it open, or the disk is gone: the log stays, and is read at the next start. */ }
   letGo();
   thread.postMessage({ kind: "closed" });
 }

@@ -7,15 +7,18 @@ export type StoreRequest =
   /** The next buffer of what the file holds. */
   | { readonly kind: "load" }
   | { readonly kind: "commit"; readonly batch: Uint8Array<ArrayBuffer> }
-  | {
-    readonly kind: "read";
-    readonly id: number;
-    readonly session: number;
-    readonly firstPosition: number;
-    readonly lastPosition: number;
-    readonly bytesMax: number;
-  }
   | { readonly kind: "close" };
+
+/** To the thread that reads. */
+export interface ReadRequest {
+  readonly kind: "read";
+  readonly id: number;
+  readonly file: string;
+  readonly session: number;
+  readonly firstPosition: number;
+  readonly lastPosition: number;
+  readonly bytesMax: number;
+}
 
 export type StoreAnswer =
   | {
@@ -32,6 +35,9 @@ export type StoreAnswer =
   | { readonly kind: "committed"; readonly batch: Uint8Array<ArrayBuffer> }
   /** Nothing of it was kept. */
   | { readonly kind: "refused"; readonly batch: Uint8Array<ArrayBuffer>; readonly reason: string }
+  | { readonly kind: "closed" };
+
+export type ReadAnswer =
   | { readonly kind: "read"; readonly id: number; readonly records: Uint8Array<ArrayBuffer> }
   | { readonly kind: "unread"; readonly id: number; readonly reason: string }
   | { readonly kind: "closed" };

@@ -378,6 +378,23 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
     }
   });
 
+  test("readOutgoing() does not give what was deleted before", async (store) => {
+    store.putSession(sessionRecord("client"));
+    const waiting = Array.from({ length: 9 }, (_, i) => outgoingMessage(i + 1, message("body")));
+    for (const outgoing of waiting) store.putOutgoing("client", outgoing);
+    store.endTurn();
+    const positions = async (first: number) => {
+      const asked = read(store, "client", first, 9, Infinity);
+      store.endTurn();
+      return (await asked).map(({ position }) => position);
+    };
+    assertEquals(await positions(1), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    for (const position of [7, 1, 2]) store.deleteOutgoing("client", waiting[position - 1]);
+    assertEquals(await positions(3), [3, 4, 5, 6, 8, 9]);
+    for (const position of [3, 4]) store.deleteOutgoing("client", waiting[position - 1]);
+    assertEquals(await positions(5), [5, 6, 8, 9]);
+  });
+
   test("a message that comes and goes within one turn leaves nothing", async (store, reopen) => {
     store.putSession(sessionRecord("client"));
     const outgoing = outgoingMessage(1, message("body"));

@@ -32,7 +32,18 @@ for (const [task, file, runtime] of TASKS) {
       const { success, stderr } = await command.output();
       const report = new TextDecoder().decode(stderr);
       assert(success, report);
-      for (const part of ["main.ts", "server.ts", "store_thread.ts", "cli", "broker", "valibot", "@logtape/logtape"]) {
+      for (
+        const part of [
+          "main.ts",
+          "server.ts",
+          "store_thread.ts",
+          "reading_thread.ts",
+          "cli",
+          "broker",
+          "valibot",
+          "@logtape/logtape",
+        ]
+      ) {
         assert(report.includes(part), `${part} is not in the program:\n${report}`);
       }
       // What only tests and tools need stays out.
