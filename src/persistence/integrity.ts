@@ -2,6 +2,7 @@
  * disk, a missing permission). Called where the file is open anyway. @module */
 
 import type { DatabaseSync } from "node:sqlite";
+import { DamagedSchemaError } from "./schema.ts";
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB (https://sqlite.org/rescode.html). */
 const DAMAGE_CODES: ReadonlySet<number> = new Set([11, 26]);
@@ -25,6 +26,7 @@ export function checkIntegrityFully(database: DatabaseSync): string | undefined 
 
 /** true: the file's content is wrong, and no second try will help. */
 export function isDamage(error: unknown): boolean {
+  if (error instanceof DamagedSchemaError) return true;
   if (!(error instanceof Error)) return false;
   const { errcode } = error as { errcode?: number };
   // The low byte is the kind, the others say more of it.

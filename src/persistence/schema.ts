@@ -1,7 +1,7 @@
 /** The tables of the store's file, and how a file of an earlier version becomes one of this. SQLite.
  * Names and units are those of `store.ts`; times are milliseconds of the store's own time (`clock`). @module */
 
-import type { DatabaseSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 
 /** "Qztl": tells the file from SQLite files of others (`PRAGMA application_id`). */
 export const APPLICATION_ID = 0x517a746c;
@@ -99,23 +99,23 @@ BEGIN
 END;
 `;
 
-/** The file is not one that this program can use. The message says what to do. */
-export class SchemaError extends Error {}
+/** The file is not one that this program can use. The message goes on from "it". */
+export class SchemaError extends Error {
+  override readonly name: string = "SchemaError";
+}
+
+/** It bears our mark, and what it says of itself is not so: no version of this program has left it like that. */
+export class DamagedSchemaError extends SchemaError {
+  override readonly name = "DamagedSchemaError";
+}
 
 /** Brings an empty file, or one of an earlier version, to the present one: all steps or none.
- * @throws SchemaError when the file belongs to another program or to a later version of this one. */
+ * @throws SchemaError as `requireSchema` does. */
 export function migrate(database: DatabaseSync, steps: readonly MigrationStep[] = MIGRATION_STEPS): void {
-  const version = numberOf(database, "PRAGMA user_version");
-  const applicationId = numberOf(database, "PRAGMA application_id");
-  const isEmpty = version === 0 && numberOf(database, "SELECT count(*) FROM sqlite_schema") === 0;
-  if (!isEmpty && applicationId !== APPLICATION_ID) {
-    throw new SchemaError("it is an SQLite file of another program");
-  }
-  if (version > steps.length) {
-    throw new SchemaError(
-      `it was written by a later version of Quetzal (schema ${version}; this one knows up to ${steps.length}): use that one`,
-    );
-  }
+  const isEmpty = numberOf(database, "PRAGMA application_id") === 0 &&
+    numberOf(database, "PRAGMA user_version") === 0 &&
+    numberOf(database, "SELECT count(*) FROM sqlite_schema") === 0;
+  const version = isEmpty ? 0 : requireSchema(database, steps);
   if (version === steps.length) return;
   database.exec("BEGIN IMMEDIATE");
   try {
@@ -126,6 +126,51 @@ export function migrate(database: DatabaseSync, steps: readonly MigrationStep[] 
     database.exec("ROLLBACK");
     throw error;
   }
+}
+
+/** Writes nothing. @returns the version of the file, which may be an earlier one.
+ * @throws SchemaError: it belongs to another program, or to a later version of this one. DamagedSchemaError: what its
+ * version needs is not in it. */
+export function requireSchema(database: DatabaseSync, steps: readonly MigrationStep[] = MIGRATION_STEPS): number {
+  requireOurs(numberOf(database, "PRAGMA application_id"));
+  const version = numberOf(database, "PRAGMA user_version");
+  requireKnownVersion(version, steps);
+  if (version < 1) throw new DamagedSchemaError(`it says that it has the schema ${version}, which there never was`);
+  using expected = new DatabaseSync(":memory:");
+  for (const step of steps.slice(0, version)) step(expected);
+  const found = layoutOf(database);
+  for (const [name, columns] of layoutOf(expected)) {
+    const there = found.get(name);
+    if (there === undefined) throw new DamagedSchemaError(`the ${name} is missing`);
+    if (there !== columns) throw new DamagedSchemaError(`the ${name} has the columns ${there}, not ${columns}`);
+  }
+  return version;
+}
+
+/** @param applicationId what the file says. @throws SchemaError */
+export function requireOurs(applicationId: number): void {
+  if (applicationId === APPLICATION_ID) return;
+  throw new SchemaError(
+    "it is an SQLite file of another program: move it away, or choose another folder with --data-dir",
+  );
+}
+
+/** @throws SchemaError for a later one. */
+export function requireKnownVersion(version: number, steps: readonly MigrationStep[] = MIGRATION_STEPS): void {
+  if (version <= steps.length) return;
+  throw new SchemaError(
+    `it was written by a later version of Quetzal (schema ${version}; this one knows up to ${steps.length}): use that one`,
+  );
+}
+
+/** "table clock" → its columns in order; "trigger outgoing_done" → "". Without indexes: one that is missing costs time,
+ * and nothing that is kept. */
+function layoutOf(database: DatabaseSync): Map<string, string> {
+  const rows = database.prepare(`
+    SELECT type || ' ' || name AS name, coalesce(
+      (SELECT group_concat(column.name, ', ' ORDER BY cid) FROM pragma_table_info(sqlite_schema.name) AS column), ''
+    ) AS columns FROM sqlite_schema WHERE type IN ('table', 'trigger')`).all();
+  return new Map(rows.map(({ name, columns }) => [String(name), String(columns)]));
 }
 
 /** The one number that a statement gives. */

@@ -2,7 +2,16 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { APPLICATION_ID, migrate, MIGRATION_STEPS, numberOf, SchemaError } from "../../src/persistence/schema.ts";
+import { isDamage } from "../../src/persistence/integrity.ts";
+import {
+  APPLICATION_ID,
+  DamagedSchemaError,
+  migrate,
+  MIGRATION_STEPS,
+  numberOf,
+  requireSchema,
+  SchemaError,
+} from "../../src/persistence/schema.ts";
 
 function tablesOf(database: DatabaseSync): string[] {
   const rows = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all();
@@ -68,9 +77,51 @@ Deno.test("migrate() refuses a file of a later version, and one of another progr
   using later = new DatabaseSync(":memory:");
   migrate(later);
   later.exec(`PRAGMA user_version = ${MIGRATION_STEPS.length + 1}`);
-  assertThrows(() => migrate(later), SchemaError, "later version of Quetzal");
+  const error = assertThrows(() => migrate(later), SchemaError, "later version of Quetzal");
+  assertEquals(isDamage(error), false);
   using foreign = new DatabaseSync(":memory:");
   foreign.exec("CREATE TABLE theirs (a)");
   assertThrows(() => migrate(foreign), SchemaError, "another program");
   assertEquals(tablesOf(foreign), ["theirs"]);
+});
+
+const DAMAGED: [sql: string, message: string][] = [
+  ["DROP TABLE clock", "the table clock is missing"],
+  ["DROP TABLE outgoing", "the table outgoing is missing"],
+  ["DROP TRIGGER retained_gone", "the trigger retained_gone is missing"],
+  [
+    "ALTER TABLE incoming_qos2 RENAME COLUMN packet_identifier TO id",
+    "has the columns session, id, not session, packet",
+  ],
+  ["ALTER TABLE clock ADD COLUMN more", "the table clock has the columns only, store_ms, machine_ms, more, not only"],
+  ["PRAGMA user_version = 0", "it says that it has the schema 0, which there never was"],
+  ["PRAGMA user_version = -1", "it says that it has the schema -1, which there never was"],
+];
+for (const [sql, message] of DAMAGED) {
+  Deno.test(`migrate() takes it for damage, and changes nothing, after ${sql}`, () => {
+    using database = new DatabaseSync(":memory:");
+    migrate(database);
+    database.exec(sql);
+    const before = tablesOf(database);
+    for (const use of [migrate, requireSchema]) {
+      const error = assertThrows(() => use(database), DamagedSchemaError, message);
+      assertEquals([isDamage(error), error.message.includes("\n")], [true, false]);
+    }
+    assertEquals(tablesOf(database), before);
+  });
+}
+
+Deno.test("an empty file with the mark of a store is damaged, and gets no tables", () => {
+  using database = new DatabaseSync(":memory:");
+  database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+  assertThrows(() => migrate(database), DamagedSchemaError);
+  assertEquals(tablesOf(database), []);
+});
+
+Deno.test("requireSchema() takes a file of an earlier version, and leaves it as it is", () => {
+  using database = new DatabaseSync(":memory:");
+  migrate(database);
+  const later = (database: DatabaseSync) => database.exec("CREATE TABLE later (key INTEGER PRIMARY KEY)");
+  assertEquals(requireSchema(database, [...MIGRATION_STEPS, later]), MIGRATION_STEPS.length);
+  assertEquals(tablesOf(database).includes("later"), false);
 });
