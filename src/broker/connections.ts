@@ -97,8 +97,10 @@ export function watchKeepAlive(broker: Broker, connection: Connection): void {
   if (connection.keepAlive === 0) return;
   const allowedMs = connection.keepAlive * 1500;
   const timer = new Timer(() => {
-    // While we do not read from it, it cannot be late.
-    const sinceMs = connection.holds > 0 ? broker.turn.monotonicMs : connection.lastReceivedMs;
+    // While we do not read from it, it cannot be late. But while the disk refuses, which may take days, nobody would
+    // notice that it is gone: it hears nothing of us either, and may go.
+    const waits = connection.holds > 0 && !(broker.heldByStore.has(connection) && broker.store.trouble !== undefined);
+    const sinceMs = waits ? broker.turn.monotonicMs : connection.lastReceivedMs;
     const dueMs = sinceMs + allowedMs;
     if (dueMs > broker.turn.monotonicMs) broker.wheel.schedule(timer, dueMs);
     else {closeWith(

@@ -93,7 +93,8 @@ export class Dispatcher {
     } catch (error) {
       this.#failed(connection, error);
     }
-    const isMore = broker.store.changes !== changes || broker.gate.length > held;
+    // Acknowledgements only make less of what waits.
+    const isMore = (broker.store.changes !== changes || broker.gate.length > held) && !isAcknowledgement(packet);
     if (isMore && isDiskBehind(broker)) holdForStore(broker, connection);
     this.#finish();
   }
@@ -291,4 +292,9 @@ export class Dispatcher {
         return this.#sys!.update();
     }
   }
+}
+
+/** Of what the Server has sent. */
+function isAcknowledgement({ type }: ControlPacket): boolean {
+  return type === PacketType.Puback || type === PacketType.Pubrec || type === PacketType.Pubcomp;
 }

@@ -8,6 +8,7 @@ import {
   type PubrelPacket,
 } from "../packet/control_packet.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
+import { OutgoingState } from "../session/outgoing_message.ts";
 import type { Broker } from "./broker.ts";
 import type { Connection } from "./connection.ts";
 import { dropOutgoing, isInStore, pump } from "./deliver.ts";
@@ -35,6 +36,8 @@ export function handlePubrec(broker: Broker, connection: Connection, packet: Pub
     return;
   }
   if (packet.reasonCode >= 0x80) {
+    // After a success a refusal is out of order, and only PUBCOMP ends the matter: the window has kept it.
+    if (outgoing.state === OutgoingState.AwaitingPubcomp) return;
     dropOutgoing(broker, session, outgoing);
     pump(broker, session);
     return;

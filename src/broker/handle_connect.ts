@@ -7,6 +7,7 @@ import type { Properties } from "../packet/property.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { NEVER_EXPIRES_S } from "../session/session.ts";
 import { fitsUtf8String, isValidTopicName } from "../topic/topic_name.ts";
+import { isDiskBehind } from "./back_pressure.ts";
 import type { Broker } from "./broker.ts";
 import { ClientSession } from "./client_session.ts";
 import { type Connection, ConnectionState } from "./connection.ts";
@@ -75,6 +76,9 @@ export function finishConnect(broker: Broker, connection: Connection, verdict: A
   const { trouble } = broker.store;
   if (needsStore && trouble !== undefined) {
     return refuse(ReasonCode.QuotaExceeded, `the store cannot be written to: ${trouble}`);
+  }
+  if ((needsStore || packet.will !== undefined) && isDiskBehind(broker)) {
+    return refuse(ReasonCode.ServerBusy, "as much waits for the disk as may wait");
   }
   const changes = broker.store.changes;
   if (former?.connection !== undefined) {

@@ -4,6 +4,7 @@ import type { ApplicationMessage } from "../packet/application_message.ts";
 import { PacketType } from "../packet/control_packet.ts";
 import type { PublishPacket } from "../packet/publish.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
+import { isDiskBehind } from "./back_pressure.ts";
 import type { Broker } from "./broker.ts";
 import type { Connection } from "./connection.ts";
 import { closeWith } from "./connections.ts";
@@ -47,6 +48,7 @@ function handleQoS1(
   message: ApplicationMessage,
   packetIdentifier: number,
 ): void {
+  if (isTooMuchForTheDisk(broker, connection, message)) return;
   const changes = broker.store.changes;
   const reasonCode = take(broker, connection, message);
   // A retained message that is not there may be one whose removal is not safe yet: after a crash it would be back.
@@ -68,6 +70,7 @@ function handleQoS2(
   message: ApplicationMessage,
   packetIdentifier: number,
 ): void {
+  if (isTooMuchForTheDisk(broker, connection, message)) return;
   const session = connection.session!;
   const route = routeOf(broker, message.topicName);
   const refusal = refusalOf(broker, connection, message, route);
@@ -149,6 +152,17 @@ function refusalOf(broker: Broker, connection: Connection, message: ApplicationM
     if (broker.store.trouble !== undefined && needsStore(connection, message, route)) return ReasonCode.QuotaExceeded;
   }
   return ReasonCode.Success;
+}
+
+/** A 3.x Client cannot be told that the disk refuses: it gets its acknowledgement, or it is closed. It is closed when as
+ * much waits as may wait, since each new connection could bring one message more.
+ * @returns true: it was. */
+function isTooMuchForTheDisk(broker: Broker, connection: Connection, message: ApplicationMessage): boolean {
+  if (broker.store.trouble === undefined || connection.protocolVersion === 5 || !isDiskBehind(broker)) return false;
+  if (!needsStore(connection, message, routeOf(broker, message.topicName))) return false;
+  const why = `the store cannot be written to, and as much waits for it as may wait: ${broker.store.trouble}`;
+  closeWith(broker, connection, ReasonCode.QuotaExceeded, why);
+  return true;
 }
 
 function refuse(

@@ -128,7 +128,7 @@ function ask(broker: Broker, session: ClientSession, firstPosition: number, read
  * may be. */
 function lastRead(reading: Reading, messages: readonly OutgoingMessage[]): number {
   let bytes = 0;
-  for (const { message } of messages) bytes += message.buffer.byteLength;
+  for (const { messageBytes } of messages) bytes += messageBytes;
   return bytes < reading.bytesMax ? reading.lastPosition : messages[messages.length - 1].position;
 }
 

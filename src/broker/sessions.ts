@@ -102,7 +102,8 @@ function unstoreSession(broker: Broker, session: ClientSession): void {
   if (!session.isStored) return;
   session.isStored = false;
   broker.store.deleteSession(session.clientId);
-  if (session.hasPersisted) broker.deletedSessions.set(session.clientId, broker.store.ticket);
+  const isUnsafe = broker.store.safe < broker.store.ticket;
+  if (session.hasPersisted && isUnsafe) broker.deletedSessions.set(session.clientId, broker.store.ticket);
 }
 
 /** While the disk is in trouble no new ones: see store_trouble.ts. */

@@ -195,6 +195,13 @@ export class ApplicationMessage {
   }
 }
 
+/** What a message and the Subscription Identifiers of one delivery take in memory, without the objects around them:
+ * what limits of queues count. */
+export function deliveryBytes(message: ApplicationMessage, identifiers: readonly number[] | undefined): number {
+  return message.buffer.byteLength + (identifiers === undefined ? 0 : identifiers.length * IDENTIFIER_BYTES);
+}
+const IDENTIFIER_BYTES = 8;
+
 /** What a PUBLISH or a Will carries and an Application Message does not pass on with its other properties. */
 const NOT_FORWARDED: ReadonlySet<keyof Properties> = new Set<keyof Properties>([
   "topicAlias",

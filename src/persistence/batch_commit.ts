@@ -160,7 +160,7 @@ function willOf(reader: PackedReader): [SQLInputValue, SQLInputValue, SQLInputVa
 }
 
 function identifiersOf(reader: PackedReader): string | null {
-  const count = reader.uint16();
+  const count = reader.uint32();
   if (count === 0) return null;
   return JSON.stringify(Array.from({ length: count }, () => reader.uint32()));
 }

@@ -6,8 +6,8 @@ export const Change = {
   /** key (8), length (4), message */
   PutBody: 1,
   /** session (8), position (8), state (1), Packet Identifier (2), QoS (1), RETAIN (1), expires at (8), Shared
-   * Subscription's full filter (string, "" = none), number of Subscription Identifiers (2), each (4), bytes of the
-   * message's buffer (4), key of the body (8, 0 = the message follows), length (4), message */
+   * Subscription's full filter (string, "" = none), number of Subscription Identifiers (4), each (4), bytes by
+   * `deliveryBytes` (4), key of the body (8, 0 = the message follows), length (4), message */
   PutOutgoing: 2,
   /** session (8), position (8), state (1), Packet Identifier (2) */
   UpdateOutgoing: 3,

@@ -11,9 +11,9 @@ import type { SessionRecord, SubscriptionRecord } from "./store.ts";
 
 /** What one change costs in memory beside a message. */
 const CHANGE_BYTES = 100;
-/** A message up to this length that one session waits for stands in its row; a longer one would make the rows of others
- * hard to reach. */
-const INLINE_BYTES_MAX = 1024;
+/** A row up to this length holds its message, if no other session waits for it. From 1,002 bytes on SQLite would give it a
+ * page of its own, four times as large. */
+const INLINE_BYTES_MAX = 900;
 /** So many places for messages are kept, be they in use or not. */
 const SLOTS_KEPT = 4096;
 
@@ -23,7 +23,7 @@ export class StoredSession {
   readonly deleted: number[] = [];
   /** The batch in which a message was put last. */
   lastPut = 0;
-  /** The furthest position of a message that was deleted from the file, and the batch that does it. */
+  /** The furthest position of a message that the batches which are not safe delete from the file, and the last of them. */
   deletedUpTo = 0;
   deletedUpToIn = 0;
   /** It was deleted: what was told of it before need not be written. */
@@ -50,6 +50,8 @@ export class GatheredBatch {
   /** State and Packet Identifier at the last put. */
   readonly #slotProgress: number[] = [];
   #liveSlots = 0;
+  /** In how many slots each long message is. */
+  readonly #holders = new Map<ApplicationMessage, number>();
   /** Sessions with something in `deleted`. */
   readonly #deleting: StoredSession[] = [];
   /** The last word on each topic; undefined = deleted. */
@@ -95,8 +97,10 @@ export class GatheredBatch {
     this.#slotSessions.push(session);
     this.#slotProgress.push(progress);
     this.#liveSlots++;
-    this.#bytes += slotBytes(outgoing);
-    session.lastPut = this.number;
+    this.#bytes += CHANGE_BYTES;
+    this.#hold(outgoing);
+    // What changes of a message in the file, it changes when the message has left the queue.
+    if (!outgoing.isOnDisk) session.lastPut = this.number;
     if (this.#slots.length > SLOTS_KEPT && this.#slots.length > this.#liveSlots * 2) this.#closeGaps();
   }
 
@@ -105,17 +109,17 @@ export class GatheredBatch {
     if (outgoing.batchNumber === this.number) {
       this.#slots[outgoing.batchSlot] = undefined;
       this.#liveSlots--;
-      this.#bytes -= slotBytes(outgoing);
+      this.#bytes -= CHANGE_BYTES;
+      this.#letGo(outgoing);
       outgoing.batchNumber = 0;
     }
     if (!outgoing.isOnDisk) return;
     outgoing.isOnDisk = false;
     const { deleted } = session;
     const { position } = outgoing;
-    if (position > session.deletedUpTo) {
-      session.deletedUpTo = position;
-      session.deletedUpToIn = this.number;
-    }
+    // Of the batches before the one that the disk may have, nothing needs to be known.
+    if (position > session.deletedUpTo || session.deletedUpToIn < this.number - 1) session.deletedUpTo = position;
+    session.deletedUpToIn = this.number;
     if (deleted.length === 0) this.#deleting.push(session);
     else if (deleted[deleted.length - 1] === position - 1) {
       deleted[deleted.length - 1] = position;
@@ -178,10 +182,13 @@ export class GatheredBatch {
 
   /** Writes the batch out, and begins the next one. */
   pack(writer: PackedWriter, storeMs: number, machineMs: number): void {
+    writer.reserve(this.bytes);
     writer.float64(storeMs);
     writer.float64(machineMs);
-    this.#packOutgoing(writer);
-    this.#packRetained(writer);
+    /** Keys of the bodies that this batch holds already. */
+    const bodies = new Set<number>();
+    this.#packOutgoing(writer, bodies);
+    this.#packRetained(writer, bodies);
     for (const session of this.#deleting) {
       const { key, deleted } = session;
       for (let i = 0; i < deleted.length; i += 2) {
@@ -206,6 +213,7 @@ export class GatheredBatch {
     this.#slotSessions.length = 0;
     this.#slotProgress.length = 0;
     this.#liveSlots = 0;
+    this.#holders.clear();
     for (const session of this.#deleting) session.deleted.length = 0;
     this.#deleting.length = 0;
     this.#retained.clear();
@@ -219,6 +227,31 @@ export class GatheredBatch {
     if (former !== undefined || this.#retained.has(topicName)) this.#bytes -= CHANGE_BYTES + topicName.length;
     this.#retained.set(topicName, message);
     this.#bytes += CHANGE_BYTES + topicName.length + (message?.buffer.length ?? 0);
+  }
+
+  /** A long message counts once, however many sessions it is for. */
+  #hold(outgoing: OutgoingMessage): void {
+    const { messageBytes, message } = outgoing;
+    if (messageBytes <= INLINE_BYTES_MAX) {
+      this.#bytes += messageBytes;
+      return;
+    }
+    const holders = this.#holders.get(message) ?? 0;
+    if (holders === 0) this.#bytes += messageBytes;
+    this.#holders.set(message, holders + 1);
+  }
+
+  #letGo(outgoing: OutgoingMessage): void {
+    const { messageBytes, message } = outgoing;
+    if (messageBytes > INLINE_BYTES_MAX) {
+      const holders = this.#holders.get(message)! - 1;
+      if (holders > 0) {
+        this.#holders.set(message, holders);
+        return;
+      }
+      this.#holders.delete(message);
+    }
+    this.#bytes -= messageBytes;
   }
 
   /** While the disk takes nothing, what comes and goes must not pile up. */
@@ -242,9 +275,7 @@ export class GatheredBatch {
     return this.#others;
   }
 
-  #packOutgoing(writer: PackedWriter): void {
-    /** Keys of the bodies that this batch holds already. */
-    const bodies = new Set<number>();
+  #packOutgoing(writer: PackedWriter, bodies: Set<number>): void {
     const slots = this.#slots;
     for (let i = 0; i < slots.length; i++) {
       const outgoing = slots[i];
@@ -261,16 +292,19 @@ export class GatheredBatch {
         continue;
       }
       outgoing.isOnDisk = true;
-      // The receivers of one message come one after the other.
-      const isShared = message.retain || message.buffer.length > INLINE_BYTES_MAX ||
-        slots[i + 1]?.message === message;
-      const bodyKey = isShared || message.bodyKey !== 0 ? this.#packBody(writer, message, bodies) : 0;
+      const isShared = message.bodyKey !== 0 || message.retain || !isShort(outgoing) ||
+        this.#liveAfter(i)?.message === message; // the receivers of one message come one after the other
+      const bodyKey = isShared ? this.#packBody(writer, message, bodies) : 0;
       packOutgoing(writer, session, outgoing, progress, bodyKey);
     }
   }
 
-  #packRetained(writer: PackedWriter): void {
-    const bodies = new Set<number>();
+  #liveAfter(slot: number): OutgoingMessage | undefined {
+    for (let i = slot + 1; i < this.#slots.length; i++) if (this.#slots[i] !== undefined) return this.#slots[i];
+    return undefined;
+  }
+
+  #packRetained(writer: PackedWriter, bodies: Set<number>): void {
     for (const [topicName, message] of this.#retained) {
       if (message === undefined) {
         writer.uint8(Change.DeleteRetained);
@@ -297,8 +331,9 @@ export class GatheredBatch {
   }
 }
 
-function slotBytes(outgoing: OutgoingMessage): number {
-  return CHANGE_BYTES + outgoing.message.buffer.length;
+/** With what stands beside the message in its row. */
+function isShort({ messageBytes, sharedBy }: OutgoingMessage): boolean {
+  return messageBytes + (sharedBy?.fullFilter.length ?? 0) <= INLINE_BYTES_MAX;
 }
 
 function packOutgoing(
@@ -318,9 +353,9 @@ function packOutgoing(
   writer.float64(outgoing.expiresAtMs);
   writer.string(outgoing.sharedBy?.fullFilter ?? "");
   const identifiers = outgoing.subscriptionIdentifiers;
-  writer.uint16(identifiers?.length ?? 0);
+  writer.uint32(identifiers?.length ?? 0);
   if (identifiers !== undefined) { for (const identifier of identifiers) writer.uint32(identifier); }
-  writer.uint32(outgoing.message.buffer.length);
+  writer.uint32(outgoing.messageBytes);
   packReference(writer, outgoing.message, bodyKey);
 }
 

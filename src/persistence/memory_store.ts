@@ -2,7 +2,7 @@
  * and as the model that a store with a disk is tested against.
  * A dispatcher that is made anew on the same MemoryStore goes on where the former one was. @module */
 
-import type { ApplicationMessage } from "../packet/application_message.ts";
+import { type ApplicationMessage, deliveryBytes } from "../packet/application_message.ts";
 import type { OutgoingMessage } from "../session/outgoing_message.ts";
 import type { OutgoingRecord, SessionRecord, Store, StoreVisitor, SubscriptionRecord } from "./store.ts";
 
@@ -112,7 +112,7 @@ export class MemoryStore implements Store {
       const records: OutgoingRecord[] = [];
       for (let bytes = 0, i = 0; i < inOrder.length && bytes < bytesMax; i++) {
         records.push(inOrder[i]);
-        bytes += inOrder[i].message.buffer.byteLength;
+        bytes += deliveryBytes(inOrder[i].message, inOrder[i].subscriptionIdentifiers);
       }
       answer(records);
     });

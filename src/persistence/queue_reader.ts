@@ -2,15 +2,26 @@
  * a thread of their own. In: `Store.readOutgoing`. Out: its answers. @module */
 
 import type { StoredSession } from "./gathered_batch.ts";
-import { PackedReader } from "./packed_bytes.ts";
 import { readOutgoingRecords } from "./record_codec.ts";
 import type { OutgoingRecord } from "./store.ts";
 import type { ReadAnswer, ReadRequest } from "./thread_messages.ts";
 
 interface Question {
+  /** The batch that the file must have first: fixed when it is asked, or a session that gets messages all the time would
+   * wait for ever. */
+  readonly after: number;
   readonly session: StoredSession;
   readonly request: ReadRequest;
   readonly answer: (records: readonly OutgoingRecord[] | Error) => void;
+}
+
+/** Or why they cannot be understood: there are no checksums in the file. */
+function recordsOf(buffers: readonly Uint8Array[]): readonly OutgoingRecord[] | Error {
+  try {
+    return readOutgoingRecords(buffers);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 export class QueueReader {
@@ -33,7 +44,7 @@ export class QueueReader {
   ): void {
     const { file } = this;
     const request: ReadRequest = { kind: "read", id: this.#nextId++, file, session: session.key, ...range };
-    this.#askOrWait({ session, request, answer }, safe);
+    this.#askOrWait({ session, request, answer, after: session.changedIn(range.firstPosition) }, safe);
   }
 
   becameSafe(safe: number): void {
@@ -55,7 +66,7 @@ export class QueueReader {
   }
 
   #askOrWait(question: Question, safe: number): void {
-    if (question.session.changedIn(question.request.firstPosition) > safe) {
+    if (question.after > safe) {
       this.#waiting.push(question);
       return;
     }
@@ -71,9 +82,7 @@ export class QueueReader {
       const question = this.#asked.get(data.id)!;
       this.#asked.delete(data.id);
       if (question.session.isGone || this.#closed !== undefined) return;
-      question.answer(
-        data.kind === "read" ? readOutgoingRecords(new PackedReader(data.records)) : new Error(data.reason),
-      );
+      question.answer(data.kind === "read" ? recordsOf(data.records) : new Error(data.reason));
     };
     worker.onerror = (event) => {
       // A bug. The next question finds a new thread.

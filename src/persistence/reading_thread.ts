@@ -21,14 +21,13 @@ thread.onmessage = ({ data: request }) => {
 };
 
 function read({ id, file, session, firstPosition, lastPosition, bytesMax }: ReadRequest): void {
-  let records: Uint8Array<ArrayBuffer>;
+  let records: Uint8Array<ArrayBuffer>[];
   try {
     database ??= new DatabaseSync(file, { readOnly: true });
     reader ??= new StoreReader(database);
-    // Without the room that is left in its buffer: messages are views of it for as long as they wait.
-    records = reader.readQueued(session, firstPosition, lastPosition, bytesMax).slice();
+    records = reader.readQueued(session, firstPosition, lastPosition, bytesMax);
   } catch (error) {
     return thread.postMessage({ kind: "unread", id, reason: error instanceof Error ? error.message : String(error) });
   }
-  thread.postMessage({ kind: "read", id, records }, [records.buffer]);
+  thread.postMessage({ kind: "read", id, records }, records.map(({ buffer }) => buffer));
 }

@@ -3,8 +3,8 @@
 
 import type { QoS } from "../packet/control_packet.ts";
 import type { ApplicationMessage } from "../packet/application_message.ts";
-import { HEADER_BYTES, readMessage } from "./message_codec.ts";
-import type { PackedReader, PackedWriter } from "./packed_bytes.ts";
+import { readMessage } from "./message_codec.ts";
+import { PackedReader, type PackedWriter } from "./packed_bytes.ts";
 import type { OutgoingRecord, StoreVisitor } from "./store.ts";
 
 /** Kinds of records. All but sessions and retained messages belong to the session that came last. */
@@ -49,10 +49,10 @@ export function writeSubscription(writer: PackedWriter, row: Row): void {
 export const MESSAGE_COLUMN = "coalesce(outgoing.message, body.message)";
 /** Of `outgoing LEFT JOIN body`. MESSAGE_COLUMN follows. */
 export const OUTGOING_COLUMNS = "session, position, state, packet_identifier, qos, retain, expires_at_ms, " +
-  "shared_filter, subscription_identifiers, outgoing.body";
+  "shared_filter, subscription_identifiers, outgoing.body, message_bytes";
 export const OUTGOING_TABLES = "outgoing LEFT JOIN body ON body.key = outgoing.body";
 
-/** @returns bytes of the message's buffer. */
+/** @returns its `message_bytes`. */
 export function writeOutgoing(writer: PackedWriter, row: Row): number {
   writer.uint8(RecordKind.Outgoing);
   writer.float64(row[1] as number);
@@ -64,20 +64,20 @@ export function writeOutgoing(writer: PackedWriter, row: Row): number {
   writer.string((row[7] ?? "") as string);
   writeIdentifiers(writer, row[8] as string | null);
   writer.float64((row[9] ?? 0) as number);
-  const message = row[10] as Uint8Array | null;
+  const message = row[11] as Uint8Array | null;
   if (message === null) throw new Error(`the message at position ${row[1]} of session ${row[0]} has lost its body`);
   writeBytes(writer, message);
-  return message.length - HEADER_BYTES;
+  return row[10] as number;
 }
 
 function writeIdentifiers(writer: PackedWriter, json: string | null): void {
-  if (json === null) return writer.uint16(0);
+  if (json === null) return writer.uint32(0);
   const identifiers: number[] = JSON.parse(json);
-  writer.uint16(identifiers.length);
+  writer.uint32(identifiers.length);
   for (const identifier of identifiers) writer.uint32(identifier);
 }
 
-/** session, first position, last position, messages, bytes of their buffers */
+/** session, first position, last position, messages, their `message_bytes` together */
 export function writeQueuedRun(writer: PackedWriter, row: Row): void {
   writer.uint8(RecordKind.QueuedRun);
   for (const value of row.slice(1)) writer.float64(value as number);
@@ -103,6 +103,8 @@ export function writeRetained(writer: PackedWriter, row: Row): void {
 /** Hands what `writer` was given to the visitor. Goes on from one buffer to the next within a session. */
 export class RecordReader {
   #clientId = "";
+  /** By key: in memory, too, a body is there once for all that wait for it. */
+  readonly #bodies = new Map<number, ApplicationMessage>();
 
   /** @param found told of each session's key before its record. */
   constructor(readonly visitor: StoreVisitor, readonly found: (clientId: string, key: number) => void) {}
@@ -123,7 +125,7 @@ export class RecordReader {
           });
           break;
         case RecordKind.Outgoing:
-          this.visitor.outgoing(this.#clientId, readOutgoing(reader, readCopy));
+          this.visitor.outgoing(this.#clientId, readOutgoing(reader, this.#readKeyedCopy));
           break;
         case RecordKind.QueuedRun:
           this.visitor.queuedRun(this.#clientId, {
@@ -137,11 +139,24 @@ export class RecordReader {
           this.visitor.incomingQoS2(this.#clientId, reader.uint16());
           break;
         case RecordKind.Retained:
-          this.visitor.retained(readKeyedMessage(reader, readCopy));
+          this.visitor.retained(this.#readKeyedCopy(reader));
           break;
       }
     }
   }
+
+  readonly #readKeyedCopy = (reader: PackedReader): ApplicationMessage => {
+    const bodyKey = reader.float64();
+    const known = this.#bodies.get(bodyKey);
+    if (known !== undefined) {
+      reader.raw(reader.uint32());
+      return known;
+    }
+    const message = readCopy(reader);
+    message.bodyKey = bodyKey;
+    if (bodyKey !== 0) this.#bodies.set(bodyKey, message);
+    return message;
+  };
 
   #readSession(reader: PackedReader): void {
     const key = reader.float64();
@@ -167,12 +182,16 @@ export class RecordReader {
   }
 }
 
-/** Records of kind Outgoing, to the end. Their messages are views of the one buffer: they come and go together. */
-export function readOutgoingRecords(reader: PackedReader): OutgoingRecord[] {
+/** Records of kind Outgoing. Their messages are views of the buffers, each of which stays for as long as one of its own
+ * does. */
+export function readOutgoingRecords(buffers: readonly Uint8Array[]): OutgoingRecord[] {
   const records: OutgoingRecord[] = [];
-  while (!reader.isAtEnd) {
-    reader.uint8();
-    records.push(readOutgoing(reader, readView));
+  for (const buffer of buffers) {
+    const reader = new PackedReader(buffer);
+    while (!reader.isAtEnd) {
+      reader.uint8();
+      records.push(readOutgoing(reader, readKeyedView));
+    }
   }
   return records;
 }
@@ -195,21 +214,18 @@ function readOutgoing(reader: PackedReader, readMessage: (reader: PackedReader) 
     expiresAtMs,
     sharedFilter,
     subscriptionIdentifiers,
-    message: readKeyedMessage(reader, readMessage),
+    message: readMessage(reader),
   };
 }
 
 function readIdentifiers(reader: PackedReader): number[] | undefined {
-  const count = reader.uint16();
+  const count = reader.uint32();
   return count === 0 ? undefined : Array.from({ length: count }, () => reader.uint32());
 }
 
-function readKeyedMessage(
-  reader: PackedReader,
-  readMessage: (reader: PackedReader) => ApplicationMessage,
-): ApplicationMessage {
+function readKeyedView(reader: PackedReader): ApplicationMessage {
   const bodyKey = reader.float64();
-  const message = readMessage(reader);
+  const message = readView(reader);
   message.bodyKey = bodyKey;
   return message;
 }

@@ -60,13 +60,15 @@ CREATE TABLE outgoing (
   shared_filter TEXT,
   -- JSON: [1, 2]
   subscription_identifiers TEXT,
-  -- Of message.buffer.
+  -- By deliveryBytes (application_message.ts).
   message_bytes INTEGER NOT NULL,
   -- Either is NULL.
   body INTEGER,
   message BLOB,
   PRIMARY KEY (session, position)
 ) WITHOUT ROWID;
+-- At a start, those of Shared Subscriptions are asked for.
+CREATE INDEX outgoing_shared ON outgoing (session) WHERE shared_filter IS NOT NULL;
 CREATE INDEX outgoing_by_body ON outgoing (body) WHERE body IS NOT NULL;
 CREATE TABLE incoming_qos2 (
   session INTEGER NOT NULL,

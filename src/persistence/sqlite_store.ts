@@ -4,6 +4,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { ApplicationMessage } from "../packet/application_message.ts";
+import { PeerError } from "../packet/errors.ts";
 import type { OutgoingMessage } from "../session/outgoing_message.ts";
 import { DataFolder, DataFolderError } from "./data_folder.ts";
 import { GatheredBatch, StoredSession } from "./gathered_batch.ts";
@@ -17,8 +18,8 @@ import type { StoreAnswer } from "./thread_messages.ts";
 
 /** How long after a refusal the disk is asked again. */
 const RETRY_MS = 500;
-/** How often the machine's clock is looked at while nothing is written. */
-const CLOCK_CHECK_MS = 10_000;
+/** How often the machine's clock and the file itself are looked at. */
+const LOOK_MS = 10_000;
 /** A larger buffer is not kept for the next batch. */
 const BUFFER_BYTES_KEPT = 4 * 1024 * 1024;
 
@@ -29,6 +30,8 @@ export interface SqliteStoreOptions {
   readonly clock: Clock;
   /** Begin with an empty file although a damaged one was set aside. Default: false. */
   readonly newStore?: boolean;
+  /** Milliseconds between two looks at the machine's clock and at the file itself. Default: 10,000. */
+  readonly lookMs?: number;
 }
 
 interface CommittedBatch {
@@ -42,6 +45,7 @@ export class SqliteStore implements Store {
   readonly #folder: DataFolder;
   readonly #thread: StoreThread;
   readonly #time: StoreTime;
+  readonly #lookMs: number;
   readonly #sessions = new Map<string, StoredSession>();
   readonly #gathered: GatheredBatch;
   #nextSessionKey: number;
@@ -52,10 +56,16 @@ export class SqliteStore implements Store {
   #inFlight: CommittedBatch | undefined = undefined;
   #spareBuffer: ArrayBuffer | undefined = undefined;
   readonly #queueReader: QueueReader;
-  #clockTimer: ReturnType<typeof setInterval> | undefined = undefined;
+  #lookTimer: ReturnType<typeof setInterval> | undefined = undefined;
+  /** The batch in flight, while it is with nobody. */
+  #refused: Uint8Array<ArrayBuffer> | undefined = undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Called when nothing is in flight, or the disk refuses. */
   #settled: (() => void) | undefined = undefined;
+  #hasThreadEnded = false;
+  /** Nothing is handed over any more, and so nothing is acknowledged. */
+  #isLost = false;
+  readonly #fileIdentity: string | undefined;
   #closing: Promise<void> | undefined = undefined;
 
   /** Opens the store in the folder `path`; makes both if they are not there.
@@ -65,18 +75,25 @@ export class SqliteStore implements Store {
     const folder = DataFolder.open(path, { newStore: options.newStore ?? false });
     const thread = new StoreThread();
     const answer = await thread.ask({ kind: "open", file: folder.storeFile, durability: options.durability });
-    if (answer.kind === "opened") return new SqliteStore(folder, thread, answer, options.clock);
+    if (answer.kind === "opened") return new SqliteStore(folder, thread, answer, options);
     await thread.close();
     throw failureOf(answer, folder);
   }
 
-  private constructor(folder: DataFolder, thread: StoreThread, opened: StoreAnswer & { kind: "opened" }, clock: Clock) {
+  private constructor(
+    folder: DataFolder,
+    thread: StoreThread,
+    opened: StoreAnswer & { kind: "opened" },
+    options: SqliteStoreOptions,
+  ) {
     this.#folder = folder;
     this.#thread = thread;
-    this.#time = new StoreTime(clock, opened.clock);
+    this.#time = new StoreTime(options.clock, opened.clock);
+    this.#lookMs = options.lookMs ?? LOOK_MS;
     this.#nextSessionKey = opened.lastSessionKey + 1;
     this.#gathered = new GatheredBatch(opened.lastBodyKey + 1);
     this.#queueReader = new QueueReader(folder.storeFile);
+    this.#fileIdentity = identityOf(folder.storeFile);
   }
 
   get changes(): number {
@@ -107,20 +124,24 @@ export class SqliteStore implements Store {
     const records = new RecordReader(visitor, (clientId, key) => this.#sessions.set(clientId, new StoredSession(key)));
     for (;;) {
       const answer = await this.#thread.ask({ kind: "load" });
-      if (answer.kind !== "loaded") {
-        await this.#thread.close();
-        throw failureOf(answer, this.#folder);
-      }
+      if (answer.kind !== "loaded") return await this.#failToLoad(answer);
       if (answer.isLast) break;
-      records.read(new PackedReader(answer.records));
+      try {
+        records.read(new PackedReader(answer.records));
+      } catch (error) {
+        // There are no checksums in the file: what is in a row may be anything.
+        const isDamaged = error instanceof RangeError || error instanceof PeerError;
+        await this.#failToLoad({ kind: "failed", reason: (error as Error).message, isDamaged });
+      }
     }
     this.#thread.onAnswer = (answer) => this.#answered(answer);
     this.#thread.onEnd = (reason) => {
+      this.#hasThreadEnded = true;
       this.#trouble = reason;
       this.#settled?.();
     };
-    this.#clockTimer = setInterval(() => this.#checkClock(), CLOCK_CHECK_MS);
-    this.#checkClock();
+    this.#lookTimer = setInterval(() => this.#lookAround(), this.#lookMs);
+    this.#lookAround();
   }
 
   putSession(record: SessionRecord): void {
@@ -200,11 +221,16 @@ export class SqliteStore implements Store {
   }
 
   endTurn(): void {
-    if (this.#inFlight === undefined && !this.#gathered.isEmpty) this.#handOver();
+    if (this.#inFlight === undefined && !this.#gathered.isEmpty && !this.#isLost) this.#handOver();
   }
 
   close(): Promise<void> {
     return this.#closing ??= this.#close();
+  }
+
+  async #failToLoad(answer: StoreAnswer): Promise<never> {
+    await this.#thread.close();
+    throw failureOf(answer, this.#folder);
   }
 
   #handOver(): void {
@@ -234,14 +260,21 @@ export class SqliteStore implements Store {
         return this.#committed(answer.batch.buffer);
       case "refused":
         this.#trouble = answer.reason;
-        this.#retryTimer = setTimeout(() => this.#commit(answer.batch), RETRY_MS);
+        this.#refused = answer.batch;
+        this.#retryTimer = setTimeout(() => this.#retry(), RETRY_MS);
         return this.#settled?.();
     }
   }
 
+  #retry(): void {
+    const batch = this.#refused!;
+    this.#refused = undefined;
+    this.#commit(batch);
+  }
+
   #committed(buffer: ArrayBuffer): void {
     if (buffer.byteLength <= BUFFER_BYTES_KEPT) this.#spareBuffer = buffer;
-    this.#trouble = undefined;
+    if (!this.#isLost) this.#trouble = undefined;
     this.#becameSafe(this.#inFlight!.number);
     this.#inFlight = undefined;
     this.endTurn();
@@ -254,24 +287,42 @@ export class SqliteStore implements Store {
     this.#queueReader.becameSafe(number);
   }
 
-  /** The clock was set: the note of it must not be older than that. */
-  #checkClock(): void {
+  /** What may happen behind our back: the clock is set, the note of which must not be older than that; the file is removed
+   * or replaced, and what goes into it is lost. */
+  #lookAround(): void {
+    if (!this.#isLost && identityOf(this.#folder.storeFile) !== this.#fileIdentity) {
+      this.#isLost = true;
+      this.#trouble = `${this.#folder.storeFile} was removed or replaced while the broker ran; start it anew`;
+    }
     if (!this.#time.hasJumped || this.#inFlight !== undefined) return;
     this.#gathered.touch();
-    this.#handOver();
+    this.endTurn();
   }
 
   async #close(): Promise<void> {
-    clearInterval(this.#clockTimer);
+    clearInterval(this.#lookTimer);
+    clearTimeout(this.#retryTimer);
     if (this.#time.hasJumped) this.#gathered.touch();
-    if (this.#trouble === undefined && this.#inFlight === undefined && !this.#gathered.isEmpty) this.#handOver();
-    while (this.#inFlight !== undefined && this.#trouble === undefined) {
+    // One last try, if the disk has refused.
+    if (this.#refused !== undefined) this.#retry();
+    else this.endTurn();
+    while (this.#inFlight !== undefined && this.#refused === undefined && !this.#hasThreadEnded) {
       await new Promise<void>((resolve) => this.#settled = resolve);
     }
     clearTimeout(this.#retryTimer);
     await this.#queueReader.close();
     await this.#thread.close();
     this.#folder.release();
+  }
+}
+
+/** What tells a file from another one of the same name; undefined = there is none, or the system does not say. */
+function identityOf(file: string): string | undefined {
+  try {
+    const { dev, ino } = Deno.statSync(file);
+    return ino === null ? undefined : `${dev} ${ino}`;
+  } catch {
+    return undefined;
   }
 }
 

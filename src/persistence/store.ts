@@ -60,7 +60,7 @@ export interface QueuedRun {
   readonly lastPosition: number;
   /** At least 1. */
   readonly messages: number;
-  /** Of their `message.buffer`s together. */
+  /** Of all of them, by `deliveryBytes`. */
   readonly messageBytes: number;
 }
 
@@ -92,7 +92,7 @@ export interface Store {
   /** true: what waits long need not stay in memory, since `readOutgoing` brings it back. */
   readonly canRead: boolean;
   /** Reads queued messages of a session, by position from `firstPosition` to `lastPosition`, and stops after the one with
-   * which `bytesMax` of `message.buffer` are reached. Sees every change that was told before, and waits for it if need be.
+   * which `bytesMax` by `deliveryBytes` are reached. Sees every change that was told before, and waits for it if need be.
    * @param answer called once, later, never from within a call of the dispatcher; not called any more once the session
    * is deleted. An empty list = none is there. An Error: the disk cannot be read; may be tried again. */
   readOutgoing(
@@ -126,6 +126,6 @@ export interface Store {
   /** Milliseconds to add to the machine's wall clock for the time that deadlines are told in. Known after `load`. Not 0 when
    * the clock was set since the store began: deadlines then keep what was left of them. */
   readonly wallOffsetMs: number;
-  /** Waits until everything told is safe, then ends. */
+  /** Waits until everything told is safe, or the disk has refused it once more, then ends. */
   close(): Promise<void>;
 }

@@ -87,7 +87,11 @@ interface MessageColumn {
   /** Which row it is, for people. */
   readonly name: string;
   /** What must be the same in the message and beside it. */
-  readonly beside?: { readonly column: string; readonly of: (message: ReturnType<typeof readMessage>) => unknown };
+  readonly beside?: {
+    readonly what: string;
+    readonly column: string;
+    readonly of: (message: ReturnType<typeof readMessage>) => unknown;
+  };
 }
 
 const MESSAGE_COLUMNS: readonly MessageColumn[] = [
@@ -98,14 +102,19 @@ const MESSAGE_COLUMNS: readonly MessageColumn[] = [
     table: "outgoing",
     column: "message",
     name: "'session ' || session || ', position ' || position",
-    beside: { column: "message_bytes", of: (message) => message.buffer.length },
+    beside: {
+      what: "message_bytes",
+      // Without what its Subscription Identifiers count (deliveryBytes).
+      column: "message_bytes - 8 * coalesce(json_array_length(subscription_identifiers), 0)",
+      of: (message) => message.buffer.length,
+    },
   },
   {
     what: "retained message",
     table: "retained",
     column: "message",
     name: "topic_name",
-    beside: { column: "topic_name", of: (message) => message.topicName },
+    beside: { what: "topic_name", column: "topic_name", of: (message) => message.topicName },
   },
 ];
 /** Of one kind. */
@@ -169,7 +178,7 @@ function problemOf(
     // Reads them all.
     void message.properties;
     if (beside !== undefined && beside.of(message) !== beside.value) {
-      return `its ${beside.column} says ${beside.value}, and the message ${beside.of(message)}`;
+      return `its ${beside.what} says ${beside.value}, and the message ${beside.of(message)}`;
     }
   } catch (error) {
     return (error as Error).message;

@@ -24,6 +24,8 @@ import {
 const CHUNK_BYTES = 1024 * 1024;
 /** Rows of queued messages that are read at a time: `all` takes half as long for each as `iterate`. */
 const ROWS = 256;
+/** Messages that are read back share a buffer of about this length: one that stays longer than the others keeps no more. */
+const READ_BUFFER_BYTES = 16 * 1024;
 /** A longer message is read by itself, so that what is read at a time is no more than 1 MiB. */
 const SHORT_BYTES = 4096;
 /** Waits for its Client and for no Packet Identifier. */
@@ -49,19 +51,31 @@ export class StoreReader {
   }
 
   /** Queued messages of one session, until `bytesMax` are reached. */
-  readQueued(session: number, firstPosition: number, lastPosition: number, bytesMax: number): Uint8Array<ArrayBuffer> {
+  readQueued(
+    session: number,
+    firstPosition: number,
+    lastPosition: number,
+    bytesMax: number,
+  ): Uint8Array<ArrayBuffer>[] {
+    const buffers: Uint8Array<ArrayBuffer>[] = [];
     const writer = new PackedWriter();
+    const endBuffer = () => {
+      buffers.push(writer.written.slice());
+      writer.clear();
+    };
     let bytes = 0;
-    let first = firstPosition;
-    for (;;) {
-      const rows = this.#queued.all(session, first, lastPosition) as unknown as Row[];
+    let rows: Row[] = [];
+    for (let first = firstPosition; bytes < bytesMax; first = rows[rows.length - 1][1] as number + 1) {
+      rows = this.#queued.all(session, first, lastPosition) as unknown as Row[];
       for (const row of rows) {
         bytes += writeOutgoing(writer, row[row.length - 1] === null ? this.#withMessage(row) : row);
-        if (bytes >= bytesMax) return writer.written;
+        if (writer.length >= READ_BUFFER_BYTES) endBuffer();
+        if (bytes >= bytesMax) break;
       }
-      if (rows.length < ROWS) return writer.written;
-      first = rows[rows.length - 1][1] as number + 1;
+      if (rows.length < ROWS) break;
     }
+    endBuffer();
+    return buffers;
   }
 
   #withMessage(row: Row): Row {

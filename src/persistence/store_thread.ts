@@ -49,9 +49,10 @@ function open(file: string, durability: "full" | "normal"): void {
     letGo();
     return thread.postMessage({ kind: "failed", reason: findings, isDamaged: true });
   }
+  const { journal_mode: journalMode } = database.prepare("PRAGMA journal_mode = WAL").get() as Record<string, string>;
+  if (journalMode !== "wal") throw new Error(`its folder is on a file system where SQLite has no log (${journalMode})`);
   // The fsync of macOS does not wait for the disk unless it is told to.
   database.exec(`
-    PRAGMA journal_mode = WAL;
     PRAGMA synchronous = ${durability === "full" ? "FULL" : "NORMAL"};
     PRAGMA fullfsync = ${durability === "full" ? "ON" : "OFF"};
     PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};

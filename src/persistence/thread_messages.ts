@@ -38,6 +38,6 @@ export type StoreAnswer =
   | { readonly kind: "closed" };
 
 export type ReadAnswer =
-  | { readonly kind: "read"; readonly id: number; readonly records: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "read"; readonly id: number; readonly records: Uint8Array<ArrayBuffer>[] }
   | { readonly kind: "unread"; readonly id: number; readonly reason: string }
   | { readonly kind: "closed" };

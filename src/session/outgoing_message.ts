@@ -1,7 +1,7 @@
 /** One QoS 1 or QoS 2 message on its way to one Client: queued, sent, acknowledged. Spec §4.3, §4.4.
  * The same object moves from the pending queue to the outgoing window. Room: pure. @module */
 
-import type { ApplicationMessage } from "../packet/application_message.ts";
+import { type ApplicationMessage, deliveryBytes } from "../packet/application_message.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** What the sender waits for. §4.3.2, §4.3.3 */
@@ -45,9 +45,14 @@ export class OutgoingMessage {
     readonly sharedBy: Subscription | undefined,
   ) {}
 
+  /** Of the message and its Subscription Identifiers: as the store counts it. */
+  get messageBytes(): number {
+    return deliveryBytes(this.message, this.subscriptionIdentifiers);
+  }
+
   /** Bytes that the queue's limit counts: what this message would free. */
   get bytes(): number {
-    return OUTGOING_OVERHEAD_BYTES + this.message.buffer.byteLength;
+    return OUTGOING_OVERHEAD_BYTES + this.messageBytes;
   }
 }
 

@@ -180,7 +180,7 @@ export class PendingQueue {
   tookFromRun(run: StoredRun, outgoing: OutgoingMessage): void {
     this.#length -= run.messages;
     this.#bytes -= run.bytes;
-    run.take(1, outgoing.message.buffer.byteLength);
+    run.take(1, outgoing.messageBytes);
     this.#length += run.messages;
     this.#bytes += run.bytes;
   }

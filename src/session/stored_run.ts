@@ -5,7 +5,7 @@ import { OUTGOING_OVERHEAD_BYTES, type OutgoingMessage } from "./outgoing_messag
 
 export class StoredRun {
   messages = 0;
-  /** Of their `message.buffer`s together. */
+  /** By `OutgoingMessage.messageBytes`. */
   messageBytes = 0;
   /** None of them expires before this, in milliseconds of the wall clock; Infinity = none expires. A lower bound; 0 =
    * nobody knows, as after a restart. */
@@ -23,7 +23,7 @@ export class StoredRun {
   add(outgoing: OutgoingMessage): void {
     this.lastPosition = outgoing.position;
     this.messages++;
-    this.messageBytes += outgoing.message.buffer.byteLength;
+    this.messageBytes += outgoing.messageBytes;
     if (outgoing.expiresAtMs < this.earliestExpiryMs) this.earliestExpiryMs = outgoing.expiresAtMs;
   }
 

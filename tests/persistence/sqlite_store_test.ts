@@ -1,12 +1,13 @@
 /** Mirrors src/persistence/sqlite_store.ts: the suite of the contract, and what is in the file. @module */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { systemClock } from "../../src/base/clock.ts";
 import { ApplicationMessage } from "../../src/packet/mod.ts";
 import { numberOf } from "../../src/persistence/schema.ts";
 import { SqliteStore } from "../../src/persistence/sqlite_store.ts";
-import type { Store } from "../../src/persistence/store.ts";
+import { DataFolderError } from "../../src/persistence/data_folder.ts";
+import type { OutgoingRecord, Store } from "../../src/persistence/store.ts";
 import { OutgoingMessage, OutgoingState } from "../../src/session/outgoing_message.ts";
 import { Session } from "../../src/session/session.ts";
 import { Subscription } from "../../src/session/subscription.ts";
@@ -41,10 +42,10 @@ class Folder implements AsyncDisposable {
     return folder;
   }
 
-  async open(): Promise<void> {
+  async open(visitor = IGNORE): Promise<void> {
     this.#originMs = this.clock.wallMs() - this.clock.monotonicMs();
-    this.store = await SqliteStore.open(this.path, { durability: "full", clock: this.clock });
-    await this.store.load(IGNORE);
+    this.store = await SqliteStore.open(this.path, { durability: "full", clock: this.clock, lookMs: 5 });
+    await this.store.load(visitor);
   }
 
   /** As a broker tells it that began when the store was opened. */
@@ -241,4 +242,99 @@ Deno.test("a clock that was set forward while the broker ran ends nothing", asyn
   const years = 50 * 365 * 86_400_000;
   folder.clock.setWall(folder.clock.wallMs() + years);
   assertEquals(await leftAfter(folder, () => folder.clock.advance(600_000)), 3000);
+});
+
+/** What a question brings, as a broker asks it. */
+function ask(store: SqliteStore, clientId: string, first: number, last: number) {
+  return new Promise<readonly OutgoingRecord[] | Error>((resolve) =>
+    store.readOutgoing(clientId, first, last, Infinity, resolve)
+  );
+}
+
+/** Some bytes of a row rot, which SQLite cannot see. */
+function spoil(folder: Folder, sql: string): void {
+  using database = new DatabaseSync(`${folder.path}/quetzal.sqlite`, { timeout: 5000 });
+  database.exec(sql);
+}
+
+Deno.test("a queued message that cannot be understood is an answer, and the end of nothing", async () => {
+  await using folder = await Folder.open();
+  folder.store.putSession({ ...SESSION, clientId: "client" });
+  for (const position of [1, 2]) folder.store.putOutgoing("client", outgoing(position, message(10)));
+  await folder.commit();
+  spoil(folder, "UPDATE outgoing SET message = zeroblob(30) WHERE position = 2");
+  const answer = await ask(folder.store, "client", 1, 2);
+  assertEquals(answer instanceof Error, true);
+  assertEquals((await ask(folder.store, "client", 1, 1) as OutgoingRecord[]).length, 1);
+});
+
+Deno.test("a retained message that cannot be understood is damage: the file is set aside, and nothing is held", async () => {
+  const folder = await Folder.open();
+  folder.store.putRetained(message(10, true));
+  await folder.commit();
+  spoil(folder, "UPDATE retained SET message = zeroblob(30)");
+  await folder.store.close();
+  await assertRejects(() => folder.open(), DataFolderError, "is damaged");
+  await assertRejects(() => folder.open(), DataFolderError, "was set aside");
+  await Deno.remove(folder.path, { recursive: true });
+});
+
+Deno.test("a body that several wait for is loaded once", async () => {
+  await using folder = await Folder.open();
+  const body = message(5000);
+  for (const clientId of ["one", "two"]) {
+    folder.store.putSession({ ...SESSION, clientId });
+    const inFlight = outgoing(1, body);
+    inFlight.packetIdentifier = 1;
+    inFlight.state = OutgoingState.AwaitingPuback;
+    folder.store.putOutgoing(clientId, inFlight);
+  }
+  await folder.store.close();
+  const loaded: ApplicationMessage[] = [];
+  await folder.open({ ...IGNORE, outgoing: (_, record) => loaded.push(record.message) });
+  assertEquals([loaded.length, loaded[0] === loaded[1], loaded[0].payloadBytes], [2, true, 5000]);
+});
+
+Deno.test("a question is answered although its session gets messages all the time", async () => {
+  await using folder = await Folder.open();
+  const { store } = folder;
+  store.putSession({ ...SESSION, clientId: "client" });
+  let position = 0;
+  const put = () => store.putOutgoing("client", outgoing(++position, message(10)));
+  put();
+  store.endTurn();
+  put(); // gathers while the first is committed
+  store.onSafe = () => {
+    put();
+    store.endTurn();
+  };
+  assertEquals((await ask(store, "client", 1, 1) as OutgoingRecord[]).length, 1);
+  store.onSafe = undefined;
+});
+
+Deno.test("a delivery with more Subscription Identifiers than two bytes count comes back, and counts for them", async () => {
+  await using folder = await Folder.open();
+  const identifiers = Array.from({ length: 70_000 }, (_, i) => i + 1);
+  folder.store.putSession({ ...SESSION, clientId: "client" });
+  const one = new OutgoingMessage(message(10), 1, false, identifiers, Infinity, undefined);
+  one.position = 1;
+  folder.store.putOutgoing("client", one);
+  assertEquals(folder.store.waitingBytes > 500_000, true);
+  await folder.commit();
+  const [record] = await ask(folder.store, "client", 1, 1) as OutgoingRecord[];
+  assertEquals(record.subscriptionIdentifiers, identifiers);
+});
+
+Deno.test("nothing is acknowledged into a file that is gone", async () => {
+  const folder = await Folder.open();
+  const { store } = folder;
+  await Deno.remove(`${folder.path}/quetzal.sqlite`);
+  while (store.trouble === undefined) await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(store.trouble.includes("was removed or replaced"), true);
+  store.putRetained(message(10, true));
+  store.endTurn();
+  assertEquals(store.safe < store.ticket, true);
+  await store.close();
+  assertEquals(store.safe < store.ticket, true);
+  await Deno.remove(folder.path, { recursive: true });
 });
