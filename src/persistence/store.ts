@@ -4,7 +4,8 @@
  * store gathers them: the changes of one turn are one batch. `ticket` is the number of the batch of the last change;
  * when `safe` has reached a ticket, everything that was told before under it has survived whatever may happen. What
  * acknowledges a change waits for that. A store without a disk is always safe.
- * Only sessions that persist, and retained messages, are ever told of: what is not persistent costs nothing here.
+ * Only sessions that persist, those that have a Will Message (a broker that dies owes it), and retained messages are ever
+ * told of: what is not persistent costs nothing here.
  * A message body may be referred to by many outgoing messages and a retained one: it is the same body when
  * `ApplicationMessage.serial` is the same, and is kept once. @module */
 
