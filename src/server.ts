@@ -32,6 +32,7 @@ import { listenTcp } from "./transport/tcp.ts";
 const TICK_MS = 50;
 
 export interface LoadedReport extends LoadReport {
+  /** Opening the store, looking whether it is damaged, and taking in what it holds. */
   readonly durationMs: number;
 }
 
@@ -78,7 +79,18 @@ export async function startServer(
   /** Where only this machine can knock: anonymous clients are let in there by default. */
   const loopbackUrls = new Set<string>();
   const clock = parts.clock ?? systemClock;
-  const store = parts.store ?? await openStore(config, clock, parts.newStore);
+  // First the port, which another broker may have: then nothing is made in the data folder. Clients that come meanwhile
+  // wait until they are accepted.
+  const listeners = parts.listeners ??
+    [listenTcp({ host: config.host, port: config.port, tcpBacklog: limits.tcpBacklog })];
+  const startedMs = performance.now();
+  let store: Store;
+  try {
+    store = parts.store ?? await openStore(config, clock, parts.newStore);
+  } catch (error) {
+    for (const listener of listeners) listener.close();
+    throw error;
+  }
   const traffic = new Traffic();
   const dispatcher = new Dispatcher({
     clock,
@@ -100,14 +112,11 @@ export async function startServer(
     traffic,
     log: new BrokerLog(log, () => clock.monotonicMs()),
   }, (callback, delayMs) => setTimeout(callback, delayMs));
-  let listeners: readonly Listener[];
   let loaded: LoadedReport;
   try {
-    const startedMs = performance.now();
     loaded = { ...await dispatcher.load(), durationMs: performance.now() - startedMs };
-    listeners = parts.listeners ??
-      [listenTcp({ host: config.host, port: config.port, tcpBacklog: limits.tcpBacklog })];
   } catch (error) {
+    for (const listener of listeners) listener.close();
     await store.close(); // it may hold a lock, or a thread that keeps the process alive
     throw error;
   }
@@ -148,6 +157,11 @@ export async function startServer(
     await Promise.all(serving);
     clearInterval(ticking);
     await store.close();
+    if (store.trouble !== undefined) {
+      log.error(
+        `Ended while the store could not be written to: ${store.trouble}. What nobody had been told of is lost.`,
+      );
+    }
     finished.resolve();
   };
   return {
