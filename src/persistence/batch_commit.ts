@@ -12,14 +12,16 @@ export class BatchCommit {
   readonly #rollBack: StatementSync;
   readonly #setClock: StatementSync;
 
-  constructor(database: DatabaseSync) {
+  /** @param isLogSynced each commit is synced before the next one is written: noted for those that check the log. */
+  constructor(database: DatabaseSync, isLogSynced: boolean) {
     this.#database = database;
     const prepare = (sql: string) => database.prepare(sql);
     this.#begin = prepare("BEGIN IMMEDIATE");
     this.#commit = prepare("COMMIT");
     this.#rollBack = prepare("ROLLBACK");
     this.#setClock = prepare(
-      "INSERT INTO clock VALUES (1, ?, ?) ON CONFLICT DO UPDATE SET store_ms = excluded.store_ms, machine_ms = excluded.machine_ms",
+      `INSERT INTO clock VALUES (1, ?, ?, ${isLogSynced ? 1 : 0}) ON CONFLICT DO UPDATE SET
+        store_ms = excluded.store_ms, machine_ms = excluded.machine_ms, log_is_synced = excluded.log_is_synced`,
     );
     this.#run = changesOf(prepare);
   }

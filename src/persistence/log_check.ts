@@ -34,20 +34,23 @@ const BUSY_TIMEOUT_MS = 5_000;
 
 const IS_LITTLE_ENDIAN_MACHINE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
-/** What was safe and cannot be read, in one line for people; undefined = nothing that can be proved. Reads the log once:
- * as fast as it can be read. Changes nothing, and may be called beside a broker that writes.
- * @param storeFile the store's file; its log lies beside it. @throws what the system says of reading it. */
-export function checkLog(storeFile: string): string | undefined {
-  const hole = findHole(storeFile);
-  if (hole === undefined || !isSynced(storeFile)) return undefined;
-  return `its write-ahead log is damaged at byte ${hole.at} or soon after: ` +
-    `${hole.commits === 1 ? "a commit" : `at least ${hole.commits} commits`} from there on cannot be read`;
+export interface LogCheck {
+  /** What was safe and cannot be read, in one line for people; undefined = nothing that can be proved. */
+  readonly damage: string | undefined;
+  /** Behind the last commit that SQLite reads there are others, and frames that go on from them: proof of damage where
+   * each was synced, and what a power failure may leave where it was not. */
+  readonly hasHole: boolean;
 }
 
-/** true: behind the last commit that SQLite reads there are others, and frames that go on from them: proof of damage
- * where each was synced, and otherwise what a power failure may leave. */
-export function hasHole(storeFile: string): boolean {
-  return findHole(storeFile) !== undefined;
+/** Reads the log once, as fast as it can be read. Changes nothing, and may be called beside a broker that writes.
+ * @param storeFile the store's file; its log lies beside it. @throws what the system says of reading it. */
+export function checkLog(storeFile: string): LogCheck {
+  const hole = findHole(storeFile);
+  if (hole === undefined || !isSynced(storeFile)) return { damage: undefined, hasHole: hole !== undefined };
+  const what = hole.commits === 1 ? "a commit" : `at least ${hole.commits} commits`;
+  const damage =
+    `its write-ahead log is damaged at byte ${hole.at} or soon after: ${what} from there on cannot be read`;
+  return { damage, hasHole: true };
 }
 
 /** What the log holds is on the disk when this returns: a process that was killed may have written a commit, and not have

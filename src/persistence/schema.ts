@@ -19,7 +19,9 @@ const VERSION_1 = `
 CREATE TABLE clock (
   only INTEGER PRIMARY KEY CHECK (only = 1),
   store_ms INTEGER NOT NULL,
-  machine_ms INTEGER NOT NULL
+  machine_ms INTEGER NOT NULL,
+  -- 1: each commit is synced before the next one is written, from this one on (log_check.ts).
+  log_is_synced INTEGER NOT NULL
 );
 CREATE TABLE session (
   key INTEGER PRIMARY KEY,

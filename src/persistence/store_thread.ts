@@ -3,6 +3,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { BatchCommit } from "./batch_commit.ts";
 import { checkIntegrity, isDamage } from "./integrity.ts";
+import { checkLog, syncLog } from "./log_check.ts";
 import { migrate, numberOf } from "./schema.ts";
 import { StoreReader } from "./store_reader.ts";
 import type { ClockMark } from "./store_time.ts";
@@ -26,6 +27,8 @@ const thread = self as unknown as Thread;
 let database: DatabaseSync;
 let batchCommit: BatchCommit;
 let reader: StoreReader;
+/** SQL to execute when the first commit is done. */
+let afterFirstCommit: string | undefined;
 let loading: Iterator<Uint8Array<ArrayBuffer>> | undefined;
 
 thread.onmessage = ({ data: request }) => {
@@ -42,6 +45,10 @@ thread.onmessage = ({ data: request }) => {
 };
 
 function open(file: string, durability: "full" | "normal"): void {
+  // Before SQLite opens it, and drops what it cannot read.
+  const { damage, hasHole } = checkLog(file);
+  if (damage !== undefined) return thread.postMessage({ kind: "failed", reason: damage, isDamaged: true });
+  syncLog(file);
   database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
   // Before anything is written to it.
   const findings = checkIntegrity(database);
@@ -51,16 +58,20 @@ function open(file: string, durability: "full" | "normal"): void {
   }
   const { journal_mode: journalMode } = database.prepare("PRAGMA journal_mode = WAL").get() as Record<string, string>;
   if (journalMode !== "wal") throw new Error(`its folder is on a file system where SQLite has no log (${journalMode})`);
-  // The fsync of macOS does not wait for the disk unless it is told to.
+  // The fsync of macOS does not wait for the disk unless it is told to. The first commit is synced whatever the
+  // durability: it notes whether those behind it are.
   database.exec(`
-    PRAGMA synchronous = ${durability === "full" ? "FULL" : "NORMAL"};
-    PRAGMA fullfsync = ${durability === "full" ? "ON" : "OFF"};
+    PRAGMA synchronous = FULL;
+    PRAGMA fullfsync = ON;
     PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
     PRAGMA journal_size_limit = ${LOG_BYTES_KEPT};
     PRAGMA cache_size = -${CACHE_KIB};
     PRAGMA temp_store = MEMORY`);
   migrate(database);
-  batchCommit = new BatchCommit(database);
+  // What a power failure left behind the end of a log that was not synced would be taken for proof of damage later.
+  const isLogSynced = durability === "full" && (!hasHole || beginLogAnew(file));
+  if (durability === "normal") afterFirstCommit = "PRAGMA synchronous = NORMAL; PRAGMA fullfsync = OFF";
+  batchCommit = new BatchCommit(database, isLogSynced);
   reader = new StoreReader(database);
   thread.postMessage({
     kind: "opened",
@@ -70,6 +81,14 @@ function open(file: string, durability: "full" | "normal"): void {
       | ClockMark
       | undefined,
   });
+}
+
+/** @returns false: a tool reads it, or the disk is full. It goes on as it is. */
+function beginLogAnew(file: string): boolean {
+  try {
+    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch { /* What is in the log says it. */ }
+  return !checkLog(file).hasHole;
 }
 
 function loadNext(): void {
@@ -85,6 +104,8 @@ function commit(batch: Uint8Array<ArrayBuffer>): void {
   } catch (error) {
     return thread.postMessage({ kind: "refused", batch, reason: reasonOf(error) }, [batch.buffer]);
   }
+  if (afterFirstCommit !== undefined) database.exec(afterFirstCommit);
+  afterFirstCommit = undefined;
   thread.postMessage({ kind: "committed", batch }, [batch.buffer]);
 }
 

@@ -55,12 +55,22 @@ class Log {
 
   /** Where the last commit of this beginning ends. */
   get committedBytes(): number {
-    let end = Math.min(LOG_HEADER_BYTES, this.bytes.length);
+    return this.#commitEnds().at(-1)!;
+  }
+
+  /** Nothing is written behind a commit before it is synced: where the last commit but one ends. */
+  get syncedBytes(): number {
+    const ends = this.#commitEnds();
+    return ends.at(-2) ?? ends[0];
+  }
+
+  #commitEnds(): number[] {
+    const ends = [Math.min(LOG_HEADER_BYTES, this.bytes.length)];
     for (let at = LOG_HEADER_BYTES; at + this.frameBytes <= this.bytes.length; at += this.frameBytes) {
       if (`${this.#uint32(at + 8)} ${this.#uint32(at + 12)}` !== this.salt) break;
-      if (this.#uint32(at + 4) !== 0) end = at + this.frameBytes;
+      if (this.#uint32(at + 4) !== 0) ends.push(at + this.frameBytes);
     }
-    return end;
+    return ends;
   }
 
   #uint32(at: number): number {
@@ -146,6 +156,8 @@ class PowerLossRun {
     const { random } = this;
     const log = new Log(snapshot.log);
     await this.#expect("as copied", snapshot, snapshot.log, snapshot.safe);
+    // It has only just been made.
+    if (snapshot.log.length < LOG_HEADER_BYTES) return;
     // A checkpoint may have begun: it syncs the log first, and what it wrote into the file cannot do without it.
     if (log.committedBytes >= CHECKPOINT_BYTES) return;
     // A log that began anew since then holds nothing of what was promised: that is in the file.
@@ -154,7 +166,10 @@ class PowerLossRun {
     for (let i = 0; i < 3; i++) {
       const cut = promisedBytes + random.below(snapshot.log.length - promisedBytes + 1);
       await this.#expect("log cut", snapshot, snapshot.log.slice(0, cut), safe);
-      const frame = promisedBytes + Math.floor((cut - promisedBytes) / log.frameBytes) * log.frameBytes;
+      // What is behind it stays: only the last commit can look like that.
+      const tornFrom = Math.max(promisedBytes, log.syncedBytes);
+      const frame = tornFrom +
+        Math.floor(random.below(snapshot.log.length - tornFrom + 1) / log.frameBytes) * log.frameBytes;
       const torn = snapshot.log.slice();
       const tornBytes = Math.min(torn.length - frame, 1 + random.below(log.frameBytes));
       const tail = torn.subarray(frame, frame + tornBytes);

@@ -78,7 +78,7 @@ export function makeStoreFile(
   const putSubscription = database.prepare("INSERT INTO subscription VALUES (?, 'a/#', 1, 0, 0, 0)");
   const putOutgoing = database.prepare("INSERT INTO outgoing VALUES (?, ?, ?, ?, 1, 0, NULL, NULL, NULL, ?, NULL, ?)");
   const message = storedMessage({ payload: new Uint8Array(payloadBytes).fill(0x61) });
-  database.exec("BEGIN; INSERT INTO clock VALUES (1, 0, 0)");
+  database.exec("BEGIN; INSERT INTO clock VALUES (1, 0, 0, 0)");
   for (let session = 1; session <= sessions; session++) {
     putSession.run(session, `client-${session}`);
     putSubscription.run(session);
