@@ -62,8 +62,8 @@ export const OPTIONS: readonly Option[] = [
   },
   {
     name: "json",
-    goesWith: ["--print-config", "store info"],
-    about: "with --print-config and `store info`: as JSON, for tools",
+    goesWith: ["--print-config", "store info", "store check"],
+    about: "with --print-config, `store info` and `store check`: as JSON, for tools",
     example: "--print-config --json",
   },
   {
@@ -130,7 +130,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
 
   const asked = parsed.help ? helpOn(words) : parsed.version ? { command: "version" as const } : commandIn(words);
   for (const option of OPTIONS) {
-    if (parsed[option.name] === true) requireCompany(option, asked.command, parsed);
+    if (isGiven(parsed[option.name])) requireCompany(option, asked.command, parsed);
   }
   return {
     command: asked.command,
@@ -199,17 +199,32 @@ function looksLikeFile(word: string): boolean {
   return /\.jsonc?$|[/\\]/i.test(word);
 }
 
-/** `--json` of a command that prints no JSON would be taken for heard. */
+/** "not given" is null of a flag, undefined of one with a value, and [] of one that may be given several times. */
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
+}
+
+/** `--json` of a command that prints no JSON would be taken for heard, and so would `--port` of one that never listens. */
 function requireCompany(
   { name, goesWith }: Option,
   command: CommandName,
   parsed: Readonly<Record<string, unknown>>,
 ): void {
-  if (goesWith === undefined || command === "help" || command === "version") return;
-  const isThere = goesWith.some((other) =>
-    other.startsWith("--") ? parsed[other.slice(2)] === true : other === command
-  );
-  if (!isThere) throw new UsageError(`--${name} goes with ${goesWith.join(" or ")}`);
+  if (command === "help" || command === "version") return;
+  const isThere = goesWith === undefined ||
+    goesWith.some((other) => other.startsWith("--") ? parsed[other.slice(2)] === true : other === command);
+  if (!isThere) throw new UsageError(`--${name} goes with ${listed(goesWith)}`);
+  const { options } = commandOf(command);
+  if (options !== undefined && !options.includes(name)) {
+    throw new UsageError(
+      `--${name} means nothing to ${command}; it takes ${listed(options.map((name) => `--${name}`))}`,
+    );
+  }
+}
+
+/** "a, b or c" */
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
 }
 
 function givenOptions(parsed: Readonly<Record<string, unknown>>): GivenOption[] {

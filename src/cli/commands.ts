@@ -34,7 +34,7 @@ export const COMMANDS = {
       "whether each message can be read. Changes nothing, and may be called while a broker runs on it.",
       "Exit codes: 0 nothing was found, 1 something was, or it could not be read.",
     ],
-    options: FOLDER_OPTIONS,
+    options: [...FOLDER_OPTIONS, "json"],
     example: "store check --data-dir /var/lib/quetzal",
   },
   "store compact": {
@@ -51,10 +51,10 @@ export const COMMANDS = {
     about: "copy the store into a file, also while a broker runs on it",
     operand: "FILE",
     details: [
-      "The copy is the store of the instant at which it began. It is written to FILE.partial, checked, and renamed; it",
-      "holds the messages of others, and only its owner may read it.",
-      "To restore it: end the broker, copy it to quetzal.sqlite in the data folder, and remove quetzal.sqlite-wal and",
-      "quetzal.sqlite-shm there.",
+      "The copy is the store of the instant at which it began. It is written beside FILE under another name, checked, and",
+      "renamed; it holds the messages of others, and only its owner may read it.",
+      "To restore it: end the broker, copy it to quetzal.sqlite in the data folder, let it belong to the user that the",
+      "broker runs as, and remove quetzal.sqlite-wal, -shm and -journal there.",
     ],
     options: [...FOLDER_OPTIONS, "force"],
     example: "store backup ./quetzal-backup.sqlite --data-dir /var/lib/quetzal",

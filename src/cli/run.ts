@@ -56,6 +56,9 @@ async function runCommand(commandLine: CommandLine, terminal: Terminal): Promise
     const { runStoreCommand } = await import("./store.ts");
     return await runStoreCommand(commandLine.command, loaded.config.dataDir, commandLine, terminal);
   }
+  if (commandLine.newStore && loaded.config.durability === "off") {
+    throw new UsageError("--new-store means nothing with durability off, which keeps no store; leave one of them out");
+  }
   const { serve } = await import("./serve.ts");
   return await serve(loaded.config, commandLine.newStore, terminal);
 }

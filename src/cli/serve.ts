@@ -2,6 +2,7 @@
 
 import { closeLog, configureLog, flushLog, getLog, type Log, START_ROOM } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
+import { hasStore } from "../persistence/data_folder.ts";
 import { startServer } from "../server.ts";
 import { ExitCode } from "./arguments.ts";
 import { STOP_SIGNALS } from "./platform.ts";
@@ -50,7 +51,10 @@ async function runBroker(config: Config, newStore: boolean, terminal: Terminal, 
   for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, onSignal);
 
   // Who waits for "listening" may send a signal at once: the listeners are there already.
-  const report = startReport(config, server);
+  const report = startReport(config, {
+    ...server,
+    hasUnusedStore: config.durability === "off" && hasStore(config.dataDir),
+  });
   for (const line of report.warnings) {
     log.warning(line);
     terminal.complain(`warning: ${line}`);

@@ -26,10 +26,15 @@ export interface StartFacts {
   /** Where it listens. */
   readonly urls: readonly string[];
   readonly loaded: LoadReport & { readonly durationMs: number };
+  /** What was done in the data folder that a person should know. */
+  readonly notices?: readonly string[];
+  /** A store is in the data folder, and is not used. */
+  readonly hasUnusedStore?: boolean;
 }
 
-export function startReport(config: Config, { urls, loaded }: StartFacts): StartReport {
-  const warnings: string[] = [];
+export function startReport(config: Config, facts: StartFacts): StartReport {
+  const { urls, loaded, notices = [], hasUnusedStore = false } = facts;
+  const warnings = [...notices];
   for (const url of urls) {
     const isLoopback = isLoopbackHost(hostOf(url));
     if (config.allowAnonymous === true && !isLoopback) {
@@ -42,6 +47,7 @@ export function startReport(config: Config, { urls, loaded }: StartFacts): Start
     }
   }
   const lines = [`durability ${config.durability}: ${DURABILITIES[config.durability]}`];
+  if (hasUnusedStore) lines.push(`the store in ${config.dataDir} stays as it is, and is not used`);
   if (config.durability !== "off") lines.push(describeLoaded(config, loaded));
   return { lines: [...lines, ...urls.map((url) => `listening on ${url}`)], warnings };
 }

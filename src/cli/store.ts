@@ -5,7 +5,7 @@ import { DataFolderError } from "../persistence/data_folder.ts";
 import { backUpStore } from "../persistence/store_backup.ts";
 import { checkStore } from "../persistence/store_check.ts";
 import { compactStore } from "../persistence/store_compact.ts";
-import { explainRead, StoreFile, StoreToolError } from "../persistence/store_file.ts";
+import { explainTrouble, StoreFile, StoreToolError } from "../persistence/store_file.ts";
 import { readStatistics } from "../persistence/store_statistics.ts";
 import { type CommandLine, ExitCode } from "./arguments.ts";
 import type { StoreCommandName } from "./commands.ts";
@@ -43,7 +43,7 @@ export async function runStoreCommand(
   try {
     return await COMMANDS[command]({ folder, operand, json, force, terminal, progress });
   } catch (error) {
-    const explained = explainRead(error, folder);
+    const explained = explainTrouble(error, folder);
     if (!(explained instanceof DataFolderError || explained instanceof StoreToolError)) throw error;
     terminal.progress?.("");
     terminal.complain(`quetzal: ${explained.message}`);
@@ -60,24 +60,33 @@ function showInfo({ folder, json, terminal }: Task): ExitCode {
   return ExitCode.Ok;
 }
 
-function check({ folder, terminal, progress }: Task): ExitCode {
+function check({ folder, json, terminal, progress }: Task): ExitCode {
   using store = new StoreFile(folder);
   store.requirePresentSchema();
   const findings = checkStore(store.database, progress);
   terminal.progress?.("");
-  for (const finding of findings) terminal.complain(`quetzal: ${escapeControls(finding)}`);
-  if (findings.length === 0) {
-    terminal.print(`${store.path}: nothing is wrong`);
-    return ExitCode.Ok;
+  const code = findings.length === 0 ? ExitCode.Ok : ExitCode.Failed;
+  if (json) {
+    terminal.print(JSON.stringify({ file: store.path, findings }, null, 2));
+    return code;
   }
-  terminal.complain(`quetzal: ${store.path} is damaged; put a backup in its place`);
-  return ExitCode.Failed;
+  if (code === ExitCode.Ok) {
+    terminal.print(`${store.path}: nothing is wrong`);
+    return code;
+  }
+  for (const finding of findings) terminal.complain(`quetzal: ${escapeControls(finding)}`);
+  terminal.complain(
+    `quetzal: ${store.path} is damaged; put a backup in its place while no broker runs (a start that finds the damage ` +
+      "sets the file aside)",
+  );
+  return code;
 }
 
 function compact({ folder, terminal, progress }: Task): ExitCode {
   progress("writing the store anew");
-  const { bytesBefore, bytesAfter } = compactStore(folder);
+  const { bytesBefore, bytesAfter, notices } = compactStore(folder);
   terminal.progress?.("");
+  for (const notice of notices) terminal.complain(`warning: ${notice}`);
   terminal.print(`${formatBytes(bytesBefore)} before, ${formatBytes(bytesAfter)} now`);
   return ExitCode.Ok;
 }

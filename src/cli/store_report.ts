@@ -14,7 +14,7 @@ const COLUMN = 22;
 
 /** @param nowMs the wall clock. */
 export function describeStatistics(statistics: StoreStatistics, nowMs: number): string[] {
-  const { sessions, messages, bodies, wills, queues } = statistics;
+  const { sessions, messages, bodies, wills, queuesTotal, queues } = statistics;
   const { never, laterThanADay, withinADay, withinAnHour, over } = sessions.expiry;
   const rows: [name: string, value: string][] = [
     ["store", `${statistics.file} (schema ${statistics.schemaVersion})`],
@@ -49,7 +49,9 @@ export function describeStatistics(statistics: StoreStatistics, nowMs: number): 
   return [
     ...lines,
     "",
-    "The largest queues, with what is in flight:",
+    queuesTotal > queues.length
+      ? `The ${count(queues.length)} largest of ${count(queuesTotal)} queues, with what is in flight:`
+      : "The queues, with what is in flight:",
     ...table.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd()),
   ];
 }

@@ -2,57 +2,66 @@
  * it ends with the process, however that ends, so nothing is left behind that a person would have to remove. @module */
 
 import { join } from "node:path";
+import { exists } from "./private_files.ts";
 
 /** It is locked, and stays empty. It is never removed: another process could lock the removed one, and a third one the
  * new one. */
 const LOCK_FILE_NAME = "quetzal.lock";
 /** Beside it, since nobody else may even read a file that is locked on Windows. */
 const PROCESS_ID_FILE_NAME = "quetzal.pid";
-/** Who looks whether the folder is locked holds the lock for that instant. */
-const SECOND_TRY_AFTER_MS = 100;
+/** A tool that shares the lock while it reads is done soon, most often. */
+const WAIT_FOR_READERS_MS = 2_000;
+const TRY_EVERY_MS = 50;
 
 export class FolderLock {
-  readonly #folder: string;
+  /** undefined = the lock is shared with others, and nobody's number is written. */
+  readonly #processIdFile: string | undefined;
   #file: Deno.FsFile | undefined;
 
-  private constructor(folder: string, file: Deno.FsFile) {
-    this.#folder = folder;
+  private constructor(file: Deno.FsFile, processIdFile: string | undefined) {
     this.#file = file;
+    this.#processIdFile = processIdFile;
   }
 
-  /** @returns undefined = somebody else has it. @throws as Deno.openSync does. */
+  /** For who writes. @returns undefined = somebody else has it. @throws as Deno.openSync does. */
   static take(folder: string): FolderLock | undefined {
+    const processIdFile = join(folder, PROCESS_ID_FILE_NAME);
     const file = Deno.openSync(join(folder, LOCK_FILE_NAME), { read: true, write: true, create: true, mode: 0o600 });
     try {
-      if (!file.tryLockSync(true)) {
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SECOND_TRY_AFTER_MS);
-        if (!file.tryLockSync(true)) {
-          file.close();
-          return undefined;
-        }
+      // Who writes has left its number, and goes on for long: only for readers is it worth waiting.
+      const waitMs = exists(processIdFile) ? TRY_EVERY_MS : WAIT_FOR_READERS_MS;
+      if (!lockWithin(file, waitMs)) {
+        file.close();
+        return undefined;
       }
-      Deno.writeTextFileSync(join(folder, PROCESS_ID_FILE_NAME), `${Deno.pid}\n`, { mode: 0o600 });
     } catch (error) {
       file.close();
       throw error;
     }
-    return new FolderLock(folder, file);
+    const lock = new FolderLock(file, processIdFile);
+    try {
+      Deno.writeTextFileSync(processIdFile, `${Deno.pid}\n`, { mode: 0o600 });
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+    return lock;
   }
 
-  /** Makes nothing. */
-  static isTaken(folder: string): boolean {
+  /** For who reads: keeps those away who write, for as long as it is held. Makes nothing.
+   * @returns "taken" = somebody writes. undefined = there is nothing that could be locked: no broker was ever here.
+   * @throws as Deno.openSync does. */
+  static share(folder: string): FolderLock | "taken" | undefined {
     let file: Deno.FsFile;
     try {
       file = Deno.openSync(join(folder, LOCK_FILE_NAME), { read: true });
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
+      if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;
     }
-    try {
-      return !file.tryLockSync(false);
-    } finally {
-      file.close();
-    }
+    if (file.tryLockSync(false)) return new FolderLock(file, undefined);
+    file.close();
+    return "taken";
   }
 
   /** "process 123", for people; who has just begun or ended may not have written it, or no longer. */
@@ -68,9 +77,19 @@ export class FolderLock {
   release(): void {
     if (this.#file === undefined) return;
     try {
-      Deno.removeSync(join(this.#folder, PROCESS_ID_FILE_NAME));
+      if (this.#processIdFile !== undefined) Deno.removeSync(this.#processIdFile);
     } catch { /* It says nothing once the lock is gone. */ }
     this.#file.close();
     this.#file = undefined;
   }
+}
+
+/** Blocks: nothing else is to be done before the folder is ours. */
+function lockWithin(file: Deno.FsFile, waitMs: number): boolean {
+  const deadlineMs = performance.now() + waitMs;
+  while (!file.tryLockSync(true)) {
+    if (performance.now() >= deadlineMs) return false;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TRY_EVERY_MS);
+  }
+  return true;
 }

@@ -46,6 +46,17 @@ export function exists(path: string): boolean {
   return sizeOf(path) !== undefined;
 }
 
+/** As `exists`, and true of a link to nothing, too. */
+export function isThere(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 /** Bytes; undefined = there is no such file. @throws what else may be wrong with it. */
 export function sizeOf(path: string): number | undefined {
   try {

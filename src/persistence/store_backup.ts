@@ -8,10 +8,10 @@
 
 import { backup, DatabaseSync } from "node:sqlite";
 import { basename, dirname, join } from "node:path";
-import { COMPANIONS, STORE_FILE_NAME } from "./data_folder.ts";
-import { checkIntegrity } from "./integrity.ts";
-import { exists, makePrivateFile, sizeOf, syncFile, syncFolder } from "./private_files.ts";
-import { explainRead, isOfTheWorld, StoreFile, StoreToolError } from "./store_file.ts";
+import { checkIntegrity, isDamage } from "./integrity.ts";
+import { exists, isThere, makePrivateFile, sizeOf, syncFile, syncFolder } from "./private_files.ts";
+import { isOfTheWorld, StoreFile, StoreToolError } from "./store_file.ts";
+import { causeOf, COMPANIONS, damaged, STORE_FILE_NAME } from "./store_trouble.ts";
 
 /** Between two of them the progress is told: 4 MiB. */
 const PAGES_PER_STEP = 1024;
@@ -23,34 +23,53 @@ export interface BackupOptions {
 }
 
 /** Under another name in the same folder until it is complete, checked and on the disk.
+ * @param file of a symbolic link, what it points at is written: the link is somebody's way of saying where backups go.
  * @returns its bytes. @throws DataFolderError, StoreToolError. */
 export async function backUpStore(folder: string, file: string, options: BackupOptions = {}): Promise<number> {
   const { force = false, progress = () => {} } = options;
   using store = new StoreFile(folder);
-  requireTarget(store, file, force);
-  const partial = `${file}.partial`;
   try {
-    removePartial(partial);
-    makePrivateFile(partial);
-    await backup(store.database, partial, {
+    const target = targetOf(store, file, force);
+    await copyTo(target, store.database, progress);
+    return sizeOf(target)!;
+  } catch (error) {
+    if (error instanceof StoreToolError || !isOfTheWorld(error)) throw error;
+    if (isDamage(error)) throw new StoreToolError(damaged(store.path, error.message));
+    throw new StoreToolError(`the backup ${file} cannot be written: ${causeOf(error, file)}`);
+  }
+}
+
+async function copyTo(
+  target: string,
+  source: DatabaseSync,
+  progress: (pagesDone: number, pagesTotal: number) => void,
+): Promise<void> {
+  const partial = partialNameOf(target);
+  // Refused if anything has that name: what is removed below is ours.
+  makePrivateFile(partial);
+  try {
+    await backup(source, partial, {
       rate: PAGES_PER_STEP,
       progress: ({ totalPages, remainingPages }) => progress(totalPages - remainingPages, totalPages),
     });
     finish(partial);
-    Deno.renameSync(partial, file);
-    syncFolder(dirname(file));
-    return sizeOf(file)!;
+    Deno.renameSync(partial, target);
   } catch (error) {
     removePartial(partial);
-    if (!isOfTheWorld(error)) throw error;
-    throw new StoreToolError(`the backup ${file} cannot be written: ${error.message}`);
+    throw error;
   }
+  syncFolder(dirname(target));
+}
+
+/** Two backups into the same file do not meet. */
+function partialNameOf(target: string): string {
+  return `${target}.partial-${Deno.pid}`;
 }
 
 /** Makes it one file that needs no companions, and looks at what was written. */
 function finish(partial: string): void {
-  const database = new DatabaseSync(partial);
-  try {
+  {
+    using database = new DatabaseSync(partial);
     database.exec("PRAGMA journal_mode = DELETE");
     const findings = checkIntegrity(database);
     if (findings !== undefined) {
@@ -58,26 +77,34 @@ function finish(partial: string): void {
         `the copy is damaged, and most likely the store is, too (${findings}); \`store check\` says more`,
       );
     }
-  } catch (error) {
-    throw explainRead(error, partial);
-  } finally {
-    database.close();
   }
   syncFile(partial);
 }
 
-function requireTarget(store: StoreFile, file: string, force: boolean): void {
+/** @returns where the copy is to be, without symbolic links. */
+function targetOf(store: StoreFile, file: string, force: boolean): string {
   const folder = dirname(file);
   if (!exists(folder)) throw new StoreToolError(`there is no folder ${folder}; make it first`);
-  const storeFolder = Deno.realPathSync(dirname(store.path));
-  if (Deno.realPathSync(folder) === storeFolder && isStoreName(basename(file))) {
+  if (isThere(file) && !exists(file)) {
+    throw new StoreToolError(`${file} is a symbolic link to ${Deno.readLinkSync(file)}, which is not there`);
+  }
+  const isTaken = exists(file);
+  const target = isTaken ? Deno.realPathSync(file) : join(Deno.realPathSync(folder), basename(file));
+  if (dirname(target) === Deno.realPathSync(dirname(store.path)) && isStoreName(basename(target))) {
     throw new StoreToolError(`${file} belongs to the store itself; name another file`);
   }
-  if (!exists(file)) return;
-  if (Deno.statSync(file).isDirectory) {
+  if (!isTaken) return target;
+  const { isDirectory, isFile } = Deno.statSync(target);
+  if (isDirectory) {
     throw new StoreToolError(`${file} is a folder; name a file in it, such as ${join(file, "quetzal-backup.sqlite")}`);
   }
+  if (!isFile) {
+    throw new StoreToolError(
+      `${file} is no ordinary file but a device or the like, which is never replaced; name a file`,
+    );
+  }
   if (!force) throw new StoreToolError(`${file} is there already; name another file, or replace it with --force`);
+  return target;
 }
 
 /** Also as a disk shows it that does not tell upper from lower case. */
@@ -87,9 +114,7 @@ function isStoreName(name: string): boolean {
     ["quetzal.lock", "quetzal.pid"].includes(lowered);
 }
 
-/** And what SQLite may have left beside it when an earlier backup was cut off. */
+/** And what SQLite may have made beside it. */
 function removePartial(partial: string): void {
-  for (const suffix of ["", "-journal", ...COMPANIONS]) {
-    if (exists(partial + suffix)) Deno.removeSync(partial + suffix);
-  }
+  for (const suffix of ["", ...COMPANIONS]) if (exists(partial + suffix)) Deno.removeSync(partial + suffix);
 }

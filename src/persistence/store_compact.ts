@@ -4,39 +4,33 @@
 import { DatabaseSync } from "node:sqlite";
 import { DataFolder } from "./data_folder.ts";
 import { sizeOf } from "./private_files.ts";
-import { explainRead, requireStore, StoreToolError } from "./store_file.ts";
+import { requireSchema } from "./schema.ts";
+import { explainTrouble } from "./store_file.ts";
 
 /** A tool that reads may be at work. */
 const BUSY_TIMEOUT_MS = 5_000;
 
-export interface Sizes {
+export interface Compaction {
   /** Of the file and its write-ahead log. */
   readonly bytesBefore: number;
   readonly bytesAfter: number;
+  /** What else a person should know, a line each. */
+  readonly notices: readonly string[];
 }
 
 /** @throws DataFolderError: no store is there, or a broker runs on it. StoreToolError: SQLite cannot do it. */
-export function compactStore(folderPath: string): Sizes {
+export function compactStore(folderPath: string): Compaction {
   const folder = DataFolder.openExisting(folderPath);
   try {
     const bytesBefore = bytesOf(folder.storeFile);
-    const database = new DatabaseSync(folder.storeFile, { timeout: BUSY_TIMEOUT_MS });
-    try {
-      requireStore(database, folder.storeFile);
-      database.exec("VACUUM");
-      const { busy } = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get() as { busy: number };
-      if (busy !== 0) {
-        throw new StoreToolError(
-          `${folder.storeFile} was compacted, and another tool reads it: it shrinks when that has ended and a broker ` +
-            "has started, or at the next `store compact`",
-        );
-      }
-    } finally {
-      database.close();
-    }
-    return { bytesBefore, bytesAfter: bytesOf(folder.storeFile) };
+    using database = new DatabaseSync(folder.storeFile, { timeout: BUSY_TIMEOUT_MS });
+    requireSchema(database);
+    // Brings the log into the file, and leaves it as a broker does that has ended. Refused while a tool reads.
+    database.exec("PRAGMA journal_mode = DELETE");
+    database.exec("VACUUM");
+    return { bytesBefore, bytesAfter: bytesOf(folder.storeFile), notices: folder.notices };
   } catch (error) {
-    throw explainRead(error, folder.storeFile);
+    throw explainTrouble(error, folder.storeFile);
   } finally {
     folder.release();
   }

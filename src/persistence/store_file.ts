@@ -2,11 +2,19 @@
 
 import { DatabaseSync } from "node:sqlite";
 import { join, resolve } from "node:path";
-import { hasForeignLog, noStore, STORE_FILE_NAME } from "./data_folder.ts";
+import { pathToFileURL } from "node:url";
 import { FolderLock } from "./folder_lock.ts";
-import { isDamage } from "./integrity.ts";
-import { exists } from "./private_files.ts";
-import { APPLICATION_ID, MIGRATION_STEPS, numberOf } from "./schema.ts";
+import { sizeOf } from "./private_files.ts";
+import { MIGRATION_STEPS, type MigrationStep, requireSchema, SchemaError } from "./schema.ts";
+import { hasChangesBeside, hasForeignLog, requireOurFile } from "./store_header.ts";
+import {
+  damaged,
+  DataFolderError,
+  fileTrouble,
+  requireStore,
+  requireStoreFile,
+  STORE_FILE_NAME,
+} from "./store_trouble.ts";
 
 /** For as long a broker that begins or ends may keep the file to itself. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -21,65 +29,92 @@ export class StoreFile implements Disposable {
   /** Shows the store as it was when it was opened, whatever a broker writes meanwhile. */
   readonly database: DatabaseSync;
   readonly isBrokerRunning: boolean;
+  /** Of its tables: the present one, or an earlier one. */
+  readonly schemaVersion: number;
+  /** Held while the file is read in a way that bears no writer. */
+  readonly #lock: FolderLock | undefined;
 
-  /** @param folder the data folder. @throws DataFolderError: no store is there. StoreToolError: it is no store. */
+  /** @param folder the data folder. @throws DataFolderError: no store is there. StoreToolError: it cannot be read, or this
+   * program does not know its tables. */
   constructor(folder: string) {
     const absolute = resolve(folder);
     this.path = join(absolute, STORE_FILE_NAME);
-    if (!exists(this.path)) throw noStore(absolute);
-    if (hasForeignLog(this.path)) {
-      throw new StoreToolError(
-        `${this.path}-wal belongs to the store that was here before; a start of the broker, or \`store compact\`, ` +
-          "moves it away",
-      );
-    }
-    this.isBrokerRunning = FolderLock.isTaken(absolute);
-    this.database = new DatabaseSync(this.path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+    let lock: FolderLock | undefined;
+    let database: DatabaseSync | undefined;
     try {
-      // The first statement that reads takes the view that the transaction keeps.
-      this.database.exec("BEGIN; SELECT 1 FROM sqlite_schema");
-      requireStore(this.database, this.path);
+      requireStore(absolute);
+      requireStoreFile(this.path, "read");
+      if (sizeOf(this.path) === 0) throw new StoreToolError(damaged(this.path, "the file is empty"));
+      requireOurFile(this.path);
+      if (hasForeignLog(this.path)) {
+        throw new StoreToolError(
+          `${this.path}-wal belongs to the store that was here before; a start of the broker, or \`store compact\`, ` +
+            "moves it away",
+        );
+      }
+      const shared = FolderLock.share(absolute);
+      this.isBrokerRunning = shared === "taken";
+      if (shared instanceof FolderLock) lock = shared;
+      const isAtRest = lock !== undefined && !hasChangesBeside(this.path);
+      if (!isAtRest) {
+        lock?.release();
+        lock = undefined;
+      }
+      database = openToRead(this.path, isAtRest);
+      this.schemaVersion = requireSchema(database);
     } catch (error) {
-      this.database.close();
-      throw explainRead(error, this.path);
+      database?.close();
+      lock?.release();
+      throw explainTrouble(error, this.path);
     }
+    this.database = database;
+    this.#lock = lock;
   }
 
-  /** @throws StoreToolError when its tables are not those that this program knows. */
-  requirePresentSchema(): void {
-    const version = numberOf(this.database, "PRAGMA user_version");
-    if (version === MIGRATION_STEPS.length) return;
+  /** Its tables are not brought up to date by who only reads.
+   * @throws StoreToolError for those of an earlier version. */
+  requirePresentSchema(steps: readonly MigrationStep[] = MIGRATION_STEPS): void {
+    if (this.schemaVersion === steps.length) return;
     throw new StoreToolError(
-      version > MIGRATION_STEPS.length
-        ? `${this.path} was written by a later version of Quetzal (schema ${version}; this one knows up to ` +
-          `${MIGRATION_STEPS.length}): use that one`
-        : `${this.path} was written by an earlier version of Quetzal (schema ${version}); a start of the broker brings ` +
-          `it to schema ${MIGRATION_STEPS.length}`,
+      `${this.path} was written by an earlier version of Quetzal (schema ${this.schemaVersion}); a start of the broker ` +
+        `brings it to schema ${steps.length}`,
     );
   }
 
   [Symbol.dispose](): void {
     this.database.close();
+    this.#lock?.release();
   }
 }
 
-/** @throws StoreToolError for an SQLite file of another program. */
-export function requireStore(database: DatabaseSync, path: string): void {
-  if (numberOf(database, "PRAGMA application_id") === APPLICATION_ID) return;
-  throw new StoreToolError(`${path} is no store of Quetzal`);
+/** @param isAtRest nobody writes, and everything is in the file itself: SQLite need not take part in what writers share,
+ * for which it makes files beside it, and which it cannot do on a disk that may only be read. */
+function openToRead(path: string, isAtRest: boolean): DatabaseSync {
+  const url = pathToFileURL(path);
+  if (isAtRest) url.searchParams.set("immutable", "1");
+  const database = new DatabaseSync(url, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    // The first statement that reads takes the view that the transaction keeps.
+    database.exec("BEGIN; SELECT 1 FROM sqlite_schema");
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
-/** What stands in a folder's way is told as it is; what SQLite or the operating system say, with the file's name. A bug
- * stays what it is. */
-export function explainRead(error: unknown, path: string): unknown {
+/** What stands in a tool's way is told as it is; what SQLite or the operating system say, with the file's name and what to
+ * do. A bug stays what it is. */
+export function explainTrouble(error: unknown, path: string): unknown {
+  if (error instanceof DataFolderError || error instanceof StoreToolError) return error;
   if (!isOfTheWorld(error)) return error;
-  return new StoreToolError(
-    isDamage(error) ? `${path} is damaged: ${error.message}` : `${path} cannot be used: ${error.message}`,
-  );
+  return new StoreToolError(fileTrouble(error, path));
 }
 
-/** SQLite or the operating system says so. */
+/** SQLite or the operating system says so, or the file itself. */
 export function isOfTheWorld(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
-  return (error as { code?: string }).code === "ERR_SQLITE_ERROR" || error.name in Deno.errors;
+  if (error instanceof SchemaError || error.name in Deno.errors) return true;
+  // Deno has no class of its own for some of the system's, such as "ENOSPC".
+  return /^(?:ERR_SQLITE_ERROR|E[A-Z]+)$/.test(String((error as { code?: unknown }).code));
 }

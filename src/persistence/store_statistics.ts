@@ -8,7 +8,7 @@ import { numberOf } from "./schema.ts";
 import type { StoreFile } from "./store_file.ts";
 import { type ClockMark, offsetAfter } from "./store_time.ts";
 
-const QUEUES_SHOWN = 10;
+const QUEUES_SHOWN_MAX = 10;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
@@ -55,7 +55,9 @@ export interface StoreStatistics {
     /** Their Will Delay Interval runs. */
     readonly delayed: number;
   };
-  /** The largest ones. */
+  /** How many sessions have messages queued or in flight. */
+  readonly queuesTotal: number;
+  /** The largest ones: ten at most. */
   readonly queues: readonly QueueStatistics[];
 }
 
@@ -73,7 +75,7 @@ export function readStatistics(store: StoreFile, machineMs: number): StoreStatis
   return {
     file: store.path,
     isBrokerRunning: store.isBrokerRunning,
-    schemaVersion: number("PRAGMA user_version"),
+    schemaVersion: store.schemaVersion,
     fileBytes: sizeOf(store.path) ?? 0,
     logBytes: sizeOf(store.path + "-wal") ?? 0,
     pages: number("PRAGMA page_count"),
@@ -93,6 +95,7 @@ export function readStatistics(store: StoreFile, machineMs: number): StoreStatis
       `SELECT coalesce(sum(is_connected), 0) AS held, coalesce(sum(NOT is_connected), 0) AS delayed
        FROM session WHERE will IS NOT NULL`,
     ).get() as unknown as StoreStatistics["wills"],
+    queuesTotal: number("SELECT count(DISTINCT session) FROM outgoing"),
     queues: readQueues(database),
   };
 }
@@ -124,7 +127,7 @@ function readQueues(database: DatabaseSync): QueueStatistics[] {
   const largest = database.prepare(`
     SELECT client_id AS clientId, session, messages, bytes, oldest FROM (
       SELECT session, count(*) AS messages, sum(message_bytes) AS bytes, min(position) AS oldest
-      FROM outgoing GROUP BY session ORDER BY messages DESC, session LIMIT ${QUEUES_SHOWN}
+      FROM outgoing GROUP BY session ORDER BY messages DESC, session LIMIT ${QUEUES_SHOWN_MAX}
     ) JOIN session ON session.key = session ORDER BY messages DESC, session`).all();
   const oldest = database.prepare(`
     SELECT coalesce(outgoing.message, body.message) AS message

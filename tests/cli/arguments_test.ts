@@ -1,6 +1,6 @@
 /** src/cli/arguments.ts @module */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { OPTIONS, parseCommandLine, UsageError } from "../../src/cli/arguments.ts";
 import { configKey } from "../../src/config/keys.ts";
 import { loadConfig } from "../../src/config/load.ts";
@@ -25,6 +25,7 @@ const COMMANDS: [line: string, command: string, operand?: string][] = [
   ["store backup ./b/quetzal.json", "store backup", "./b/quetzal.json"],
   ["store backup 7 --force", "store backup", "7"],
   ["store info --json", "store info"],
+  ["store check --json --set port=1 --config c", "store check"],
   ["store info --help", "help", "store info"],
   ["store backup --help", "help", "store backup"],
   ["store backup FILE --help", "help", "store backup"],
@@ -110,7 +111,17 @@ const REFUSED: [string, string][] = [
   ["store backup", "store backup needs a FILE: store backup ./quetzal-backup.sqlite --data-dir /var/lib/quetzal"],
   ["store backup a b", '"b" stands alone; an option begins with --'],
   ["store info a", '"a" stands alone; an option begins with --'],
-  ["store check --json", "--json goes with --print-config or store info"],
+  ["store compact --json", "--json goes with --print-config, store info or store check"],
+  ["store info --port 1", "--port means nothing to store info; it takes --data-dir, --config, --set or --json"],
+  [
+    "store compact --durability off",
+    "--durability means nothing to store compact; it takes --data-dir, --config or --set",
+  ],
+  [
+    "store check --no-allow-anonymous",
+    "--allow-anonymous means nothing to store check; it takes --data-dir, --config,",
+  ],
+  ["store check --print-config", "--print-config means nothing to store check; it takes --data-dir, --config,"],
   ["store info --force", "--force goes with store backup"],
   ["store compact --new-store", "--new-store goes with serve"],
   ["--force", "--force goes with store backup"],
@@ -118,7 +129,9 @@ const REFUSED: [string, string][] = [
 ];
 for (const [line, message] of REFUSED) {
   Deno.test(`parseCommandLine() refuses ${line}`, () => {
-    assertEquals(assertThrows(() => parseCommandLine(line.split(" ")), UsageError).message, message);
+    const error = assertThrows(() => parseCommandLine(line.split(" ")), UsageError);
+    if (message.endsWith(",")) assertStringIncludes(error.message, message);
+    else assertEquals(error.message, message);
   });
 }
 

@@ -140,7 +140,12 @@ const REFUSED: [string, number, string, Record<string, string>?][] = [
     2,
     "quetzal: --set: limit.connectionsMax: no such key; did you mean limits.connectionsMax?",
   ],
-  ["--json", 2, "quetzal: --json goes with --print-config or store info"],
+  ["--json", 2, "quetzal: --json goes with --print-config, store info or store check"],
+  [
+    "--new-store --durability off",
+    2,
+    "quetzal: --new-store means nothing with durability off, which keeps no store; leave one of them out",
+  ],
   ["help me", 2, 'quetzal: there is no help on "me"; try help, help config, or help store'],
   ["--config /nowhere/at/all.jsonc", 1, "quetzal: there is no file /nowhere/at/all.jsonc (--config)"],
   ["check-config", 1, "quetzal: there is no file /nowhere (QUETZAL_CONFIG)", { QUETZAL_CONFIG: "/nowhere" }],

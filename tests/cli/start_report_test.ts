@@ -59,6 +59,17 @@ Deno.test("startReport() says nothing of a store with durability off", () => {
   assertEquals(lines.length, 2);
 });
 
+Deno.test("startReport() says with durability off that a store which is there is not used", () => {
+  const config = makeConfig({ durability: "off", dataDir: "./d" });
+  const { lines } = startReport(config, { urls: [LOOPBACK], loaded: NOTHING, hasUnusedStore: true });
+  assertEquals(lines[1], "the store in ./d stays as it is, and is not used");
+});
+
+Deno.test("startReport() warns of what was done in the data folder", () => {
+  const { warnings } = startReport(makeConfig(), { urls: [LOOPBACK], loaded: NOTHING, notices: ["a log was moved"] });
+  assertEquals(warnings, ["a log was moved"]);
+});
+
 const ANONYMOUS: [boolean | undefined, string, string | undefined][] = [
   [undefined, LOOPBACK, undefined],
   [true, LOOPBACK, undefined],

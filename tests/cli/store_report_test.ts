@@ -25,6 +25,7 @@ const STATISTICS: StoreStatistics = {
   retainedMessages: 30,
   incomingQoS2: 5,
   wills: { held: 6, delayed: 8 },
+  queuesTotal: 2,
   queues: [
     { clientId: "sensor", messages: 9_000, bytes: 900_000, oldestReceivedAtMs: 0 },
     { clientId: "forged\nline", messages: 1, bytes: 5, oldestReceivedAtMs: null },
@@ -46,15 +47,20 @@ Deno.test("describeStatistics() shows every number, and lets no Client Identifie
     "incoming QoS 2        5 Packet Identifiers",
     "wills                 6 of connected Clients, 8 delayed",
     "",
-    "The largest queues, with what is in flight:",
+    "The queues, with what is in flight:",
     "CLIENT        MESSAGES  BYTES      OLDEST",
     "sensor        9,000     878.9 KiB  3 h ago",
     "forged\\nline  1         5 bytes    cannot be read",
   ]);
 });
 
+Deno.test("describeStatistics() says how many queues there are besides those that it shows", () => {
+  const lines = describeStatistics({ ...STATISTICS, queuesTotal: 1234 }, 0);
+  assertEquals(lines.at(-4), "The 2 largest of 1,234 queues, with what is in flight:");
+});
+
 Deno.test("describeStatistics() shows no table without queues", () => {
-  assertEquals(describeStatistics({ ...STATISTICS, queues: [] }, 0).length, 12);
+  assertEquals(describeStatistics({ ...STATISTICS, queuesTotal: 0, queues: [] }, 0).length, 12);
 });
 
 const BYTES: [number, string][] = [

@@ -1,9 +1,10 @@
 /** src/persistence/store_check.ts, store_statistics.ts, store_compact.ts and store_backup.ts, on real files. @module */
 
-import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
+import { join } from "node:path";
 import { DataFolder, DataFolderError } from "../../src/persistence/data_folder.ts";
-import { numberOf } from "../../src/persistence/schema.ts";
+import { MIGRATION_STEPS, numberOf } from "../../src/persistence/schema.ts";
 import { backUpStore } from "../../src/persistence/store_backup.ts";
 import { checkStore } from "../../src/persistence/store_check.ts";
 import { compactStore } from "../../src/persistence/store_compact.ts";
@@ -20,6 +21,7 @@ import {
   TemporaryFolder,
   truncate,
 } from "../support/store_files.ts";
+import { canMount, SmallDisk } from "./small_disk.ts";
 
 function change(parent: TemporaryFolder, sql: string, ...values: (string | number | Uint8Array | null)[]): void {
   const database = openStore(parent.storeFile);
@@ -138,7 +140,7 @@ Deno.test("StoreFile reads what a broker that was killed left in its log", () =>
   assertEquals(statistics(copy).incomingQoS2, 1);
 });
 
-Deno.test("StoreFile makes nothing where there is no store, and takes none of another program or version", () => {
+Deno.test("StoreFile makes nothing where there is no store, and takes none of which the beginning is missing", () => {
   using parent = new TemporaryFolder();
   assertStringIncludes(
     assertThrows(() => new StoreFile(parent.path), DataFolderError).message,
@@ -146,22 +148,166 @@ Deno.test("StoreFile makes nothing where there is no store, and takes none of an
   );
   assertEquals(parent.names, []);
   makeStoreFile(parent.storeFile);
-  for (
-    const [version, message] of [[99, "a later version of Quetzal"], [0, "an earlier version of Quetzal"]] as const
-  ) {
-    const database = new DatabaseSync(parent.storeFile);
-    database.exec(`PRAGMA user_version = ${version}`);
-    database.close();
-    using store = new StoreFile(parent.path);
-    assertStringIncludes(assertThrows(() => store.requirePresentSchema(), StoreToolError).message, message);
-  }
-  const database = new DatabaseSync(parent.storeFile);
-  database.exec("PRAGMA application_id = 5");
-  database.close();
-  assertStringIncludes(assertThrows(() => new StoreFile(parent.path), StoreToolError).message, "no store of Quetzal");
-  assertThrows(() => compactStore(parent.path), StoreToolError, "no store of Quetzal");
   truncate(parent.storeFile, 50);
   assertStringIncludes(assertThrows(() => new StoreFile(parent.path), StoreToolError).message, "is damaged");
+});
+
+Deno.test("StoreFile refuses to be read with the tables of an earlier version where they matter", () => {
+  using parent = new TemporaryFolder();
+  makeStoreFile(parent.storeFile);
+  using store = new StoreFile(parent.path);
+  store.requirePresentSchema();
+  const { message } = assertThrows(() => store.requirePresentSchema([...MIGRATION_STEPS, () => {}]), StoreToolError);
+  assertStringIncludes(message, "an earlier version of Quetzal");
+});
+
+const ALL: [name: string, use: (path: string) => unknown][] = [
+  ["DataFolder.open()", (path) => DataFolder.open(path).release()],
+  ["StoreFile", (path) => new StoreFile(path)[Symbol.dispose]()],
+  ["compactStore()", compactStore],
+  ["backUpStore()", (path) => backUpStore(path, join(path, "backup"))],
+];
+const NOT_TO_BE_USED: [string, (file: string) => void, message: RegExp][] = [
+  [
+    "a store of a later version",
+    pragma("user_version = 99"),
+    /was written by a later version of Quetzal.*use that one/,
+  ],
+  [
+    "the store of another program",
+    pragma("application_id = 5"),
+    /file of another program: move it away, or choose another/,
+  ],
+  ["a folder with the store's name", (file) => Deno.mkdirSync(file), /is a folder: move it away, or choose another/],
+  [
+    "a link to nothing with the store's name",
+    (file) => Deno.symlinkSync("nowhere", file),
+    /is a symbolic link to nowhere: put the file itself here/,
+  ],
+];
+for (const [what, make, expected] of NOT_TO_BE_USED) {
+  for (const [name, use] of ALL) {
+    Deno.test(`${name} refuses ${what}, says what to do, and leaves it as it is`, async () => {
+      using parent = new TemporaryFolder();
+      make(parent.storeFile);
+      const content = () => Deno.lstatSync(parent.storeFile).isFile ? Deno.readFileSync(parent.storeFile) : undefined;
+      const before = content();
+      const error = await assertRejects(async () => await use(parent.path));
+      assert(error instanceof DataFolderError || error instanceof StoreToolError);
+      assertMatch(error.message, expected);
+      assert(!error.message.includes("\n"));
+      assertEquals(content(), before);
+      assertEquals(parent.names.filter((name) => name !== "quetzal.lock"), ["quetzal.sqlite"]);
+    });
+  }
+}
+
+const TOOLS = ALL.slice(1);
+const DAMAGED: [string, (file: string) => void, message: RegExp][] = [
+  [
+    "without a table",
+    changed("DROP TABLE clock"),
+    /is damaged: the table clock is missing; the next start .* --new-store/,
+  ],
+  [
+    "of an impossible version",
+    pragma("user_version = 0"),
+    /is damaged: it says that it has the schema 0.*the next start/,
+  ],
+  ["that is empty", (file) => truncate(file, 0), /is damaged.*the file is empty/],
+];
+for (const [what, damage, expected] of DAMAGED) {
+  for (const [name, use] of TOOLS) {
+    Deno.test(`${name} calls a store ${what} damaged, in one line`, async () => {
+      using parent = new TemporaryFolder();
+      makeStoreFile(parent.storeFile);
+      damage(parent.storeFile);
+      const error = await assertRejects(async () => await use(parent.path));
+      assert(error instanceof DataFolderError || error instanceof StoreToolError);
+      assertMatch(error.message, expected);
+      assert(!error.message.includes("\n"));
+    });
+  }
+}
+
+for (const [name, use] of TOOLS) {
+  Deno.test(`${name} says that only the log of a store is there`, async () => {
+    using parent = new TemporaryFolder();
+    Deno.writeTextFileSync(parent.storeFile + "-wal", "what was written last");
+    const error = await assertRejects(async () => await use(parent.path), DataFolderError);
+    assertMatch(
+      error.message,
+      /quetzal\.sqlite is missing, and only its write-ahead log is there; bring the file back/,
+    );
+    assertEquals(parent.names, ["quetzal.sqlite-wal"]);
+  });
+
+  Deno.test(`${name} says that it was given a file for the data folder`, async () => {
+    using parent = new TemporaryFolder();
+    Deno.writeTextFileSync(parent.file("file"), "");
+    const error = await assertRejects(async () => await use(parent.file("file")), DataFolderError);
+    assertEquals(error.message, `${parent.file("file")} is a file; name the broker's data folder with --data-dir`);
+  });
+}
+
+/** @returns what leaves the file in the mode in which a broker has it. */
+function pragma(assignment: string): (file: string) => void {
+  return changed(`PRAGMA ${assignment}`);
+}
+
+function changed(sql: string): (file: string) => void {
+  return (file) => {
+    const database = openStore(file);
+    database.exec(sql);
+    database.close();
+  };
+}
+
+/** As a broker leaves the folder that has ended. */
+function makeRestingStore(parent: TemporaryFolder): void {
+  DataFolder.open(parent.path).release();
+  Deno.removeSync(parent.storeFile);
+  makeStoreFile(parent.storeFile);
+}
+
+Deno.test("StoreFile and backUpStore() leave nothing beside a store at rest", async () => {
+  using parent = new TemporaryFolder();
+  using other = new TemporaryFolder();
+  makeRestingStore(parent);
+  assertEquals(statistics(parent).sessions.total, 2);
+  assertEquals(check(parent), []);
+  await backUpStore(parent.path, other.storeFile);
+  assertEquals(statistics(other).sessions.total, 2);
+  assertEquals([parent.names, other.names], [["quetzal.lock", "quetzal.sqlite"], ["quetzal.sqlite"]]);
+});
+
+Deno.test("StoreFile lets nobody write while it reads a store at rest, and others read", () => {
+  using parent = new TemporaryFolder();
+  makeRestingStore(parent);
+  {
+    using _first = new StoreFile(parent.path);
+    using second = new StoreFile(parent.path);
+    assertEquals(second.isBrokerRunning, false);
+    assertThrows(() => DataFolder.open(parent.path), DataFolderError, "is in use by");
+  }
+  DataFolder.open(parent.path).release();
+});
+
+Deno.test("StoreFile reads a store on a disk that may only be read, and compactStore() says so", async () => {
+  if (!canMount()) return;
+  await using disk = await SmallDisk.mount(4);
+  using other = new TemporaryFolder();
+  DataFolder.open(disk.path).release();
+  await disk.makeReadOnly();
+  {
+    using store = new StoreFile(disk.path);
+    assertEquals(checkStore(store.database), []);
+  }
+  await backUpStore(disk.path, other.storeFile);
+  assertEquals(check(other), []);
+  for (const use of [compactStore, DataFolder.open]) {
+    assertThrows(() => use(disk.path), DataFolderError, "it is on a disk that may only be read: make that writable");
+  }
 });
 
 Deno.test("readStatistics() counts what is there", () => {
@@ -197,7 +343,7 @@ Deno.test("readStatistics() counts what is there", () => {
   assertEquals(found.bodies, { count: 1, bytes: storedMessage({ topicName: "c" }).length });
   assertEquals([found.retainedMessages, found.incomingQoS2], [2, 1]);
   assertEquals(found.wills, { held: 1, delayed: 2 });
-  assertEquals(found.queues.length, 10);
+  assertEquals([found.queuesTotal, found.queues.length], [12, 10]);
   assertEquals(found.queues.slice(0, 3).map(({ clientId, messages }) => [clientId, messages]), [
     ["client-1", 4],
     ["client-2", 4],
@@ -308,11 +454,63 @@ Deno.test("backUpStore() replaces a file only when it is told to", async () => {
   Deno.writeTextFileSync(file, "mine");
   await assertRejects(() => backUpStore(parent.path, file), StoreToolError, "is there already; name another file, or");
   assertEquals(Deno.readTextFileSync(file), "mine");
-  // An earlier one was cut off.
-  Deno.writeTextFileSync(`${file}.partial`, "half a backup");
   await backUpStore(parent.path, file, { force: true });
-  assertEquals(new DatabaseSync(file).prepare("SELECT count(*) AS count FROM session").get()!.count, 2);
-  assert(!parent.names.includes("backup.partial"));
+  using database = new DatabaseSync(file);
+  assertEquals(numberOf(database, "SELECT count(*) FROM session"), 2);
+});
+
+Deno.test("backUpStore() leaves alone what has the name of its unfinished copy", async () => {
+  using parent = new TemporaryFolder();
+  makeStoreFile(parent.storeFile);
+  const file = parent.file("backup");
+  const partial = `${file}.partial-${Deno.pid}`;
+  Deno.mkdirSync(partial);
+  Deno.writeTextFileSync(join(partial, "mine"), "mine");
+  Deno.mkdirSync(`${file}.partial`);
+  await assertRejects(() => backUpStore(parent.path, file), StoreToolError, partial);
+  assertEquals(Deno.readTextFileSync(join(partial, "mine")), "mine");
+  Deno.removeSync(partial, { recursive: true });
+  await backUpStore(parent.path, file);
+  assert(Deno.statSync(`${file}.partial`).isDirectory);
+});
+
+Deno.test({
+  name: "backUpStore() writes to what a symbolic link points at, and replaces nothing that is no ordinary file",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using parent = new TemporaryFolder();
+    makeStoreFile(parent.storeFile);
+    const [pipe, link, target] = ["pipe", "link", "target"].map((name) => parent.file(name));
+    assert((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success);
+    const refused = (message: string, file: string) =>
+      assertRejects(() => backUpStore(parent.path, file, { force: true }), StoreToolError, message);
+    await refused("is no ordinary file but a device or the like", pipe);
+    Deno.symlinkSync(pipe, link);
+    await refused("is no ordinary file but a device or the like", link);
+    assert(Deno.statSync(pipe).isFifo);
+    Deno.removeSync(link);
+    Deno.symlinkSync(target, link);
+    await refused(`is a symbolic link to ${target}, which is not there`, link);
+    Deno.symlinkSync(parent.storeFile, parent.file("to-the-store"));
+    await refused("belongs to the store itself", parent.file("to-the-store"));
+
+    Deno.writeTextFileSync(target, "the last one");
+    await backUpStore(parent.path, link, { force: true });
+    assert(Deno.lstatSync(link).isSymlink);
+    using database = new DatabaseSync(target);
+    assertEquals(numberOf(database, "SELECT count(*) FROM session"), 2);
+  },
+});
+
+Deno.test("backUpStore() says that the disk is full, and leaves nothing there", async () => {
+  if (!canMount()) return;
+  using parent = new TemporaryFolder();
+  makeStoreFile(parent.storeFile, { messages: 500, payloadBytes: 2_000 });
+  await using disk = await SmallDisk.mount(1);
+  const file = `${disk.path}/backup`;
+  const { message } = await assertRejects(() => backUpStore(parent.path, file), StoreToolError);
+  assertEquals(message, `the backup ${file} cannot be written: the disk is full: make room first`);
+  assertEquals(Array.from(Deno.readDirSync(disk.path)), []);
 });
 
 Deno.test("backUpStore() refuses what is no place for a backup, and leaves nothing behind", async () => {
@@ -345,13 +543,19 @@ Deno.test("backUpStore() leaves no copy of a damaged store, and keeps the one th
   Deno.writeTextFileSync(file, "the last good one");
   await assertRejects(() => backUpStore(parent.path, file, { force: true }), StoreToolError, "the copy is damaged");
   assertEquals(Deno.readTextFileSync(file), "the last good one");
-  assert(!parent.names.includes("backup.partial"));
+  assertEquals(parent.names.filter((name) => name.includes("partial")), []);
 });
+
+function noticesOfStart(path: string): readonly string[] {
+  const folder = DataFolder.open(path);
+  folder.release();
+  return folder.notices;
+}
 
 for (
   const [how, open] of [
-    ["DataFolder.open()", (path: string) => DataFolder.open(path).release()],
-    ["compactStore()", compactStore],
+    ["DataFolder.open()", noticesOfStart],
+    ["compactStore()", (path: string) => compactStore(path).notices],
   ] as const
 ) {
   Deno.test(`${how} keeps the log of a killed broker from a backup that was put in its place`, async () => {
@@ -368,9 +572,17 @@ for (
 
     const { message } = assertThrows(() => new StoreFile(killed.path), StoreToolError);
     assertStringIncludes(message, "belongs to the store that was here before");
-    open(killed.path);
+    const [notice, ...more] = open(killed.path);
+    assertMatch(
+      notice,
+      /was put in the place of another store, .* is in .*\.replaced-.*-wal now, which may be removed$/,
+    );
+    assertEquals([more, open(killed.path)], [[], []]);
     assertEquals(statistics(killed).sessions.total, 3);
     assertEquals(check(killed), []);
-    assert(killed.names.some((name) => /\.damaged-.*-wal$/.test(name)), "it is kept");
+    assert(killed.names.some((name) => /\.replaced-.*-wal$/.test(name)), "it is kept");
+    // It is no damaged store: when the file is gone one day, a new one is begun.
+    Deno.removeSync(killed.storeFile);
+    DataFolder.open(killed.path).release();
   });
 }

@@ -58,6 +58,8 @@ Deno.test("store: info, check and backup beside a broker, and a restart from the
   const checked = await store(folder.path, "check");
   assertEquals([checked.code, checked.complaints], [0, ""]);
   assertStringIncludes(checked.printed, "nothing is wrong");
+  const asJson = await store(folder.path, "check", "--json");
+  assertEquals([asJson.code, JSON.parse(asJson.printed)], [0, { file: folder.storeFile, findings: [] }]);
 
   const compacted = await store(folder.path, "compact");
   assertEquals([compacted.code, compacted.printed], [1, ""]);
@@ -114,13 +116,21 @@ Deno.test("store check ends with 1 and says what is damaged", async () => {
   const lines = complaints.trimEnd().split("\n");
   assert(lines.length > 1 && lines.every((line) => line.startsWith("quetzal: ")), complaints);
   assertStringIncludes(lines.at(-1)!, "is damaged; put a backup in its place");
+  const asJson = await store(folder.path, "check", "--json");
+  assertEquals([asJson.code, asJson.complaints], [1, ""]);
+  const found = JSON.parse(asJson.printed) as { file: string; findings: string[] };
+  assertEquals(found.file, folder.storeFile);
+  assertEquals(found.findings.length, lines.length - 1);
   assertEquals(Deno.readFileSync(folder.storeFile), before);
 
   Deno.writeTextFileSync(folder.storeFile, "no database ".repeat(1000));
   for (const command of COMMANDS) {
     const { code, printed, complaints } = await store(folder.path, command);
     assertEquals([code, printed], [1, ""], command);
-    assertMatch(complaints, /^quetzal: \S+quetzal\.sqlite is damaged: file is not a database\n$/);
+    assertMatch(
+      complaints,
+      /^quetzal: \S+quetzal\.sqlite is damaged: file is not a database; the next start [^\n]*\n$/,
+    );
   }
 });
 
@@ -138,4 +148,36 @@ Deno.test("store changes nothing where there is no store, and says what to do", 
     }
   }
   assertEquals(folder.names, []);
+});
+
+Deno.test("a hand copy of a store whose broker has ended is restored over that of one that was killed", async () => {
+  using folder = new TemporaryFolder();
+  await using first = await startBroker(folder.path);
+  (await fill(first)).drop();
+  await first.stop();
+  assertEquals(folder.names, ["quetzal.lock", "quetzal.sqlite"]);
+  const copy = folder.file("copy");
+  Deno.copyFileSync(folder.storeFile, copy);
+
+  await using second = await startBroker(folder.path);
+  const publisher = await connect(second, { clientId: "publisher" });
+  for (let message = 0; message < 5; message++) await publisher.publishAcknowledged("a/b", "more", { qos: 1 });
+  await second[Symbol.asyncDispose](); // kill -9
+  publisher.drop();
+  assertEquals((await info(folder.path)).messages.queued, 8);
+
+  Deno.copyFileSync(copy, folder.storeFile);
+  await using third = await startBroker(folder.path);
+  assertMatch(third.printed.text, /^2 sessions, 3 queued messages and 1 retained message came back from /m);
+  assert(folder.names.some((name) => /^quetzal\.sqlite\.replaced-.*-wal$/.test(name)), String(folder.names));
+  await third.stop();
+  assertEquals((await store(folder.path, "check")).code, 0);
+});
+
+Deno.test("serve says with durability off that a store is there and is not used", async () => {
+  using folder = new TemporaryFolder();
+  makeStoreFile(folder.storeFile);
+  await using program = await Program.start(["--durability", "off", "--data-dir", folder.path]);
+  assertStringIncludes(program.printed.text, `the store in ${folder.path} stays as it is, and is not used\n`);
+  await program.stop();
 });
