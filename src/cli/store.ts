@@ -3,9 +3,9 @@
 import { escapeControls } from "../base/log.ts";
 import { DataFolderError } from "../persistence/data_folder.ts";
 import { backUpStore } from "../persistence/store_backup.ts";
-import { checkStore } from "../persistence/store_check.ts";
+import { checkStore, type Progress } from "../persistence/store_check.ts";
 import { compactStore } from "../persistence/store_compact.ts";
-import { explainTrouble, StoreFile, StoreToolError } from "../persistence/store_file.ts";
+import { explainTrouble, StoreDamageError, StoreFile, StoreToolError } from "../persistence/store_file.ts";
 import { readStatistics } from "../persistence/store_statistics.ts";
 import { type CommandLine, ExitCode } from "./arguments.ts";
 import type { StoreCommandName } from "./commands.ts";
@@ -22,7 +22,7 @@ interface Task {
   readonly json: boolean;
   readonly force: boolean;
   readonly terminal: Terminal;
-  readonly progress: (text: string) => void;
+  readonly progress: Progress;
 }
 
 const COMMANDS: Readonly<Record<StoreCommandName, (task: Task) => ExitCode | Promise<ExitCode>>> = {
@@ -61,25 +61,32 @@ function showInfo({ folder, json, terminal }: Task): ExitCode {
 }
 
 function check({ folder, json, terminal, progress }: Task): ExitCode {
-  using store = new StoreFile(folder);
-  store.requirePresentSchema();
-  const findings = checkStore(store.database, progress);
+  const { file, findings } = findingsIn(folder, progress);
   terminal.progress?.("");
   const code = findings.length === 0 ? ExitCode.Ok : ExitCode.Failed;
   if (json) {
-    terminal.print(JSON.stringify({ file: store.path, findings }, null, 2));
-    return code;
+    terminal.print(JSON.stringify({ file, findings }, null, 2));
+  } else if (code === ExitCode.Ok) {
+    terminal.print(`${file}: nothing is wrong`);
+  } else {
+    for (const finding of findings) terminal.complain(`quetzal: ${escapeControls(finding)}`);
+    terminal.complain(
+      `quetzal: ${file} is damaged; put a backup in its place while no broker runs (a start that finds the damage sets ` +
+        "the file aside)",
+    );
   }
-  if (code === ExitCode.Ok) {
-    terminal.print(`${store.path}: nothing is wrong`);
-    return code;
-  }
-  for (const finding of findings) terminal.complain(`quetzal: ${escapeControls(finding)}`);
-  terminal.complain(
-    `quetzal: ${store.path} is damaged; put a backup in its place while no broker runs (a start that finds the damage ` +
-      "sets the file aside)",
-  );
   return code;
+}
+
+function findingsIn(folder: string, progress: Progress): { file: string; findings: readonly string[] } {
+  try {
+    using store = new StoreFile(folder);
+    store.requirePresentSchema();
+    return { file: store.path, findings: checkStore(store.database, progress) };
+  } catch (error) {
+    if (error instanceof StoreDamageError) return { file: error.file, findings: [error.finding] };
+    throw error;
+  }
 }
 
 function compact({ folder, terminal, progress }: Task): ExitCode {

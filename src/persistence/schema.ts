@@ -127,7 +127,9 @@ export function migrate(database: DatabaseSync, steps: readonly MigrationStep[] 
     database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${steps.length}`);
     database.exec("COMMIT");
   } catch (error) {
-    database.exec("ROLLBACK");
+    try {
+      database.exec("ROLLBACK");
+    } catch { /* A full disk has done so already. */ }
     throw error;
   }
 }

@@ -10,8 +10,8 @@ import { backup, DatabaseSync } from "node:sqlite";
 import { basename, dirname, join } from "node:path";
 import { checkIntegrity, isDamage } from "./integrity.ts";
 import { exists, isThere, makePrivateFile, sizeOf, syncFile, syncFolder } from "./private_files.ts";
-import { isOfTheWorld, StoreFile, StoreToolError } from "./store_file.ts";
-import { causeOf, COMPANIONS, damaged, STORE_FILE_NAME } from "./store_trouble.ts";
+import { isOfTheWorld, StoreDamageError, StoreFile, StoreToolError } from "./store_file.ts";
+import { causeOf, COMPANIONS, STORE_FILE_NAME } from "./store_trouble.ts";
 
 /** Between two of them the progress is told: 4 MiB. */
 const PAGES_PER_STEP = 1024;
@@ -34,7 +34,7 @@ export async function backUpStore(folder: string, file: string, options: BackupO
     return sizeOf(target)!;
   } catch (error) {
     if (error instanceof StoreToolError || !isOfTheWorld(error)) throw error;
-    if (isDamage(error)) throw new StoreToolError(damaged(store.path, error.message));
+    if (isDamage(error)) throw new StoreDamageError(store.path, error.message);
     throw new StoreToolError(`the backup ${file} cannot be written: ${causeOf(error, file)}`);
   }
 }

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { DataFolder } from "./data_folder.ts";
 import { sizeOf } from "./private_files.ts";
 import { requireSchema } from "./schema.ts";
-import { explainTrouble } from "./store_file.ts";
+import { explainTrouble, requireWholeLog } from "./store_file.ts";
 
 /** A tool that reads may be at work. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -23,6 +23,7 @@ export function compactStore(folderPath: string): Compaction {
   const folder = DataFolder.openExisting(folderPath);
   try {
     const bytesBefore = bytesOf(folder.storeFile);
+    requireWholeLog(folder.storeFile);
     using database = new DatabaseSync(folder.storeFile, { timeout: BUSY_TIMEOUT_MS });
     requireSchema(database);
     // Brings the log into the file, and leaves it as a broker does that has ended. Refused while a tool reads.

@@ -4,6 +4,8 @@ import { DatabaseSync } from "node:sqlite";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { FolderLock } from "./folder_lock.ts";
+import { isDamage } from "./integrity.ts";
+import { checkLog } from "./log_check.ts";
 import { sizeOf } from "./private_files.ts";
 import { MIGRATION_STEPS, type MigrationStep, requireSchema, SchemaError } from "./schema.ts";
 import { hasChangesBeside, hasForeignLog, requireOurFile } from "./store_header.ts";
@@ -21,7 +23,14 @@ const BUSY_TIMEOUT_MS = 5_000;
 
 /** A tool cannot do what it was asked for; the message says why. */
 export class StoreToolError extends Error {
-  override readonly name = "StoreToolError";
+  override readonly name: string = "StoreToolError";
+}
+
+/** What is wrong with the store keeps a tool from reading it at all. */
+export class StoreDamageError extends StoreToolError {
+  constructor(readonly file: string, readonly finding: string) {
+    super(damaged(file, finding));
+  }
 }
 
 export class StoreFile implements Disposable {
@@ -44,7 +53,7 @@ export class StoreFile implements Disposable {
     try {
       requireStore(absolute);
       requireStoreFile(this.path, "read");
-      if (sizeOf(this.path) === 0) throw new StoreToolError(damaged(this.path, "the file is empty"));
+      if (sizeOf(this.path) === 0) throw new StoreDamageError(this.path, "the file is empty");
       requireOurFile(this.path);
       if (hasForeignLog(this.path)) {
         throw new StoreToolError(
@@ -52,6 +61,7 @@ export class StoreFile implements Disposable {
             "moves it away",
         );
       }
+      requireWholeLog(this.path);
       const shared = FolderLock.share(absolute);
       this.isBrokerRunning = shared === "taken";
       if (shared instanceof FolderLock) lock = shared;
@@ -87,6 +97,12 @@ export class StoreFile implements Disposable {
   }
 }
 
+/** SQLite would leave out what it cannot read of it, without a word. @throws StoreDamageError */
+export function requireWholeLog(path: string): void {
+  const { damage } = checkLog(path);
+  if (damage !== undefined) throw new StoreDamageError(path, damage);
+}
+
 /** @param isAtRest nobody writes, and everything is in the file itself: SQLite need not take part in what writers share,
  * for which it makes files beside it, and which it cannot do on a disk that may only be read. */
 function openToRead(path: string, isAtRest: boolean): DatabaseSync {
@@ -108,6 +124,7 @@ function openToRead(path: string, isAtRest: boolean): DatabaseSync {
 export function explainTrouble(error: unknown, path: string): unknown {
   if (error instanceof DataFolderError || error instanceof StoreToolError) return error;
   if (!isOfTheWorld(error)) return error;
+  if (isDamage(error)) return new StoreDamageError(path, error.message);
   return new StoreToolError(fileTrouble(error, path));
 }
 

@@ -1,8 +1,7 @@
 /** What keeps the data folder or the store in it from being used, in one line that says what to do: the same words at a
  * start and in the tools. @module */
 
-import { join } from "node:path";
-import { isDamage } from "./integrity.ts";
+import { dirname, join, resolve } from "node:path";
 import { exists, isThere } from "./private_files.ts";
 import { SchemaError } from "./schema.ts";
 
@@ -76,7 +75,6 @@ export function folderTrouble(error: unknown, folder: string): DataFolderError {
 
 /** Of the store's file, in a tool. */
 export function fileTrouble(error: Error, file: string): string {
-  if (isDamage(error)) return damaged(file, error.message);
   return `${file} cannot be used: ${error instanceof SchemaError ? error.message : causeOf(error, file)}`;
 }
 
@@ -112,10 +110,10 @@ export function causeOf(error: unknown, path: string): string {
   switch ((error as { code?: string }).code) {
     case "EACCES":
     case "EPERM":
-      return `this user${numbered(Deno.uid())} may not use ${named}${
-        belongsTo(named)
-      }; run as its owner, or give it to ` +
-        "this user (chown)";
+      return `this user${numbered(Deno.uid())} may not use ${
+        ownerOf(resolve(named))
+      }; run as its owner, or give it to this ` +
+        "user (chown)";
     case "EROFS":
       return "it is on a disk that may only be read: make that writable";
     case "ENOSPC":
@@ -137,13 +135,13 @@ function atStart(folder: string): string {
   return `before the next start, ${whatToDo(folder)}`;
 }
 
-function belongsTo(path: string): string {
+/** Of what is not there, or is behind a door, the folder that this user stands before. */
+function ownerOf(path: string): string {
   try {
     const { uid } = Deno.statSync(path);
-    return uid === null ? "" : `, which belongs to the user${numbered(uid)}`;
+    return uid === null ? path : `${path}, which belongs to the user${numbered(uid)}`;
   } catch {
-    // It is not there, or within a folder that may not be read either.
-    return "";
+    return dirname(path) === path ? path : ownerOf(dirname(path));
   }
 }
 

@@ -8,6 +8,7 @@ import { checkIntegrity, checkIntegrityFully, isDamage } from "../../src/persist
 import { migrate } from "../../src/persistence/schema.ts";
 import { ProcessOutput } from "../support/process_output.ts";
 import { hasModes, makeStoreFile, modeOf, overwriteMiddle, TemporaryFolder, truncate } from "../support/store_files.ts";
+import { canMount, SmallDisk } from "./small_disk.ts";
 
 function refused(path: string, options?: { newStore?: boolean }): string {
   return assertThrows(() => DataFolder.open(path, options).release(), DataFolderError).message;
@@ -181,10 +182,73 @@ Deno.test({
   fn() {
     using parent = new TemporaryFolder();
     Deno.chmodSync(parent.path, 0o500);
-    assertStringIncludes(refused(parent.path), "this user may not write there; choose another folder with --data-dir");
-    assertStringIncludes(refused(parent.file("inner")), "this user may not write there");
+    assertMatch(refused(parent.path), /this user \d+ may not use .*, which belongs to the user \d+; run as its owner/);
+    assertMatch(refused(parent.file("inner")), /this user \d+ may not use /);
     Deno.chmodSync(parent.path, 0o700);
   },
+});
+
+Deno.test({
+  name: "DataFolder.open() says whom a store belongs to that root has put there",
+  // Only root can become somebody else.
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+  async fn() {
+    using parent = new TemporaryFolder();
+    Deno.chownSync(parent.path, NOBODY, NOBODY);
+    makeStoreFile(parent.storeFile);
+    Deno.chmodSync(parent.storeFile, 0o600);
+    const { message } = await asNobody(parent, `DataFolder.open(${JSON.stringify(parent.path)})`);
+    assertStringIncludes(
+      message,
+      `this user ${NOBODY} may not use ${parent.storeFile}, which belongs to the user 0 (root); run as its owner, or ` +
+        "give it to this user (chown)",
+    );
+    const elsewhere = await asNobody(parent, `DataFolder.open("/root/data")`);
+    assertStringIncludes(
+      elsewhere.message,
+      `this user ${NOBODY} may not use /root, which belongs to the user 0 (root)`,
+    );
+  },
+});
+
+const NOBODY = 65534;
+
+/** What an expression throws when that user runs it. */
+async function asNobody(parent: TemporaryFolder, expression: string): Promise<{ message: string }> {
+  const module = new URL("../../src/persistence/data_folder.ts", import.meta.url).href;
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "eval",
+      `import { DataFolder } from ${JSON.stringify(module)};
+       try { ${expression} } catch ({ message }) { console.log(JSON.stringify({ message })) }`,
+    ],
+    cwd: parent.path,
+    uid: NOBODY,
+    gid: NOBODY,
+    env: { DENO_DIR: parent.file("deno"), HOME: parent.path },
+  }).output();
+  assertEquals(new TextDecoder().decode(stderr), "");
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+Deno.test("DataFolder.open() says that the disk is full, and leaves no process id there", async () => {
+  if (!canMount()) return;
+  await using disk = await SmallDisk.mount(1);
+  disk.fill(0);
+  assertStringIncludes(refused(disk.path), "the disk is full: make room first, or choose another folder");
+  assertEquals(Array.from(Deno.readDirSync(disk.path), ({ name }) => name).filter((name) => name.endsWith(".pid")), []);
+  disk.fill(16 * 1024);
+  assertStringIncludes(refused(disk.path), "the disk is full: make room first");
+  assertEquals(Array.from(Deno.readDirSync(disk.path), ({ name }) => name).toSorted(), ["ballast", "quetzal.lock"]);
+  disk.empty();
+  DataFolder.open(disk.path).release();
+});
+
+Deno.test("DataFolder.open() says what to do about a link to nothing in the place of the folder", () => {
+  if (Deno.build.os === "windows") return console.log("skipped: making links needs a right there");
+  using parent = new TemporaryFolder();
+  Deno.symlinkSync(parent.file("nowhere"), parent.file("data"));
+  assertStringIncludes(refused(parent.file("data")), "a link to nothing");
 });
 
 Deno.test("DataFolder.openExisting() makes nothing where there is no store", () => {

@@ -231,6 +231,28 @@ for (const [what, damage, expected] of DAMAGED) {
 }
 
 for (const [name, use] of TOOLS) {
+  Deno.test(`${name} does not pass over commits that a rotten log hides`, async () => {
+    using running = new TemporaryFolder();
+    using killed = new TemporaryFolder();
+    makeStoreFile(running.storeFile);
+    change(running, "UPDATE clock SET log_is_synced = 1");
+    const writer = openStore(running.storeFile);
+    for (let identifier = 1; identifier <= 3; identifier++) {
+      writer.prepare("INSERT INTO incoming_qos2 VALUES (1, ?)").run(identifier);
+    }
+    for (const suffix of ["", "-wal"]) Deno.copyFileSync(running.storeFile + suffix, killed.storeFile + suffix);
+    writer.close();
+    const log = Deno.readFileSync(killed.storeFile + "-wal");
+    log[100]++;
+    Deno.writeFileSync(killed.storeFile + "-wal", log);
+    const error = await assertRejects(async () => await use(killed.path), StoreToolError);
+    assertMatch(
+      error.message,
+      /is damaged: its write-ahead log is damaged at byte 32 .*; the next start .*--new-store$/,
+    );
+    assertEquals(Deno.readFileSync(killed.storeFile + "-wal"), log);
+  });
+
   Deno.test(`${name} says that only the log of a store is there`, async () => {
     using parent = new TemporaryFolder();
     Deno.writeTextFileSync(parent.storeFile + "-wal", "what was written last");
