@@ -2,13 +2,14 @@
 
 import { escapeControls } from "../base/log.ts";
 import { DataFolderError } from "../persistence/data_folder.ts";
-import { backUpStore } from "../persistence/store_backup.ts";
+import { backUpInThread } from "../persistence/backup_thread.ts";
 import { checkStore, type Progress } from "../persistence/store_check.ts";
 import { compactStore } from "../persistence/store_compact.ts";
 import { explainTrouble, StoreDamageError, StoreFile, StoreToolError } from "../persistence/store_file.ts";
 import { readStatistics } from "../persistence/store_statistics.ts";
 import { type CommandLine, ExitCode } from "./arguments.ts";
 import type { StoreCommandName } from "./commands.ts";
+import { STOP_SIGNALS } from "./platform.ts";
 import { describeStatistics, formatBytes } from "./store_report.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -100,13 +101,21 @@ function compact({ folder, terminal, progress }: Task): ExitCode {
 
 async function backUp({ folder, operand, force, terminal, progress }: Task): Promise<ExitCode> {
   const file = operand!;
-  const bytes = await backUpStore(folder, file, {
-    force,
-    progress: (done, total) => progress(`copied ${Math.floor(100 * done / total)} %`),
-  });
-  terminal.progress?.("");
-  terminal.print(`${file}: ${formatBytes(bytes)}, checked`);
-  return ExitCode.Ok;
+  const stop = new AbortController();
+  const onSignal = () => stop.abort();
+  for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, onSignal);
+  try {
+    const bytes = await backUpInThread(folder, file, {
+      force,
+      progress: (done, total) => progress(`copied ${Math.floor(100 * done / total)} %`),
+      signal: stop.signal,
+    });
+    terminal.progress?.("");
+    terminal.print(`${file}: ${formatBytes(bytes)}, checked`);
+    return ExitCode.Ok;
+  } finally {
+    for (const signal of STOP_SIGNALS) Deno.removeSignalListener(signal, onSignal);
+  }
 }
 
 function progressOf({ progress }: Terminal): (text: string) => void {

@@ -19,6 +19,8 @@ const PAGES_PER_STEP = 1024;
 export interface BackupOptions {
   /** Replace a file that is there. */
   readonly force?: boolean;
+  /** Told the name that it has until it is complete, once that is there. */
+  readonly begun?: (partial: string) => void;
   readonly progress?: (pagesDone: number, pagesTotal: number) => void;
 }
 
@@ -26,11 +28,11 @@ export interface BackupOptions {
  * @param file of a symbolic link, what it points at is written: the link is somebody's way of saying where backups go.
  * @returns its bytes. @throws DataFolderError, StoreToolError. */
 export async function backUpStore(folder: string, file: string, options: BackupOptions = {}): Promise<number> {
-  const { force = false, progress = () => {} } = options;
+  const { force = false } = options;
   using store = new StoreFile(folder);
   try {
     const target = targetOf(store, file, force);
-    await copyTo(target, store.database, progress);
+    await copyTo(target, store.database, options);
     return sizeOf(target)!;
   } catch (error) {
     if (error instanceof StoreToolError || !isOfTheWorld(error)) throw error;
@@ -42,11 +44,12 @@ export async function backUpStore(folder: string, file: string, options: BackupO
 async function copyTo(
   target: string,
   source: DatabaseSync,
-  progress: (pagesDone: number, pagesTotal: number) => void,
+  { begun = () => {}, progress = () => {} }: BackupOptions,
 ): Promise<void> {
   const partial = partialNameOf(target);
   // Refused if anything has that name: what is removed below is ours.
   makePrivateFile(partial);
+  begun(partial);
   try {
     await backup(source, partial, {
       rate: PAGES_PER_STEP,
@@ -115,6 +118,6 @@ function isStoreName(name: string): boolean {
 }
 
 /** And what SQLite may have made beside it. */
-function removePartial(partial: string): void {
+export function removePartial(partial: string): void {
   for (const suffix of ["", ...COMPANIONS]) if (exists(partial + suffix)) Deno.removeSync(partial + suffix);
 }

@@ -137,6 +137,32 @@ Deno.test("store check ends with 1 and says what is damaged", async () => {
   assertEquals(JSON.parse(noDatabase.printed), { file: folder.storeFile, findings: ["file is not a database"] });
 });
 
+Deno.test({
+  name: "store backup leaves nothing behind when it is broken off",
+  // There is no way to ask another process to end there.
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using folder = new TemporaryFolder();
+    using backups = new TemporaryFolder();
+    makeStoreFile(folder.storeFile, { sessions: 1, messages: 2_000, payloadBytes: 100_000 });
+    using watcher = Deno.watchFs(backups.path);
+    const process = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", "main.ts", "store", "backup", backups.file("b"), "--data-dir", folder.path],
+      cwd: new URL("../../", import.meta.url),
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    for await (const event of watcher) if (event.kind === "modify" && /b\.partial-\d+$/.test(event.paths[0])) break;
+    process.kill("SIGINT");
+    const { code, stderr } = await process.output();
+    assertEquals(
+      [code, new TextDecoder().decode(stderr)],
+      [1, `quetzal: the backup ${backups.file("b")} was broken off, and is not there\n`],
+    );
+    assertEquals(backups.names, []);
+  },
+});
+
 Deno.test("store changes nothing where there is no store, and says what to do", async () => {
   using folder = new TemporaryFolder();
   const calls = [...COMMANDS.map((command) => [command]), ["backup", folder.file("backup")]];
