@@ -8,8 +8,9 @@
  * One that does read shows it late: a system's socket takes new bytes only when a third of its buffer, a MiB or more, has
  * left, and until then a reader at 10 MB/s looks like one that has stopped. So what was written while publishers waited
  * earns patience: `backpressureMsMax` for each mark's worth of bytes. And one that was given up is trusted again at once
- * when so much was written to it (the double after each time), and no long backlog waits for it. Who reads 2.6 MB/s (with the default limits) or more sets
- * the pace of its publishers; who reads less holds them for that share of the time at most.
+ * when so much was written to it (the double after each time), and no long backlog waits for it. Who reads 2.6 MB/s (with
+ * the default limits) or more sets the pace of its publishers; who reads less holds them for that share of the time at
+ * most.
  *
  * A publisher that has waited in vain several times waits for no stranger for a while: clients that come, do not read and
  * come again can take a tenth of its time, and no more. @module */
@@ -73,7 +74,7 @@ export function isDiskBehind(broker: Broker): boolean {
 }
 
 /** `publisher` has added to what waits for the disk: it is not read from until the disk has caught up, however long that
- * takes. Who needs no disk is not held up. */
+ * takes. Who adds nothing to it, or only acknowledges, is not held up. */
 export function holdForStore(broker: Broker, publisher: Connection): void {
   if (broker.heldByStore.has(publisher) || !publisher.isConnected) return;
   broker.heldByStore.add(publisher);

@@ -73,6 +73,8 @@ export class Broker {
   readonly retainedWalks = new RetainedWalks(this);
   /** Publishers that wait for the disk. */
   readonly heldByStore = new Set<Connection>();
+  /** While the disk was in trouble, a session with a Will Message was kept from the store. */
+  hasUntoldWills = false;
   isShuttingDown = false;
 
   /** @param post puts an event into the inbox. @param postLater does so in a turn after `delayMs`. */

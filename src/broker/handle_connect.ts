@@ -217,7 +217,9 @@ function accept(broker: Broker, connection: Connection, session: ClientSession, 
   };
   broker.log.connected(connection, packet, sessionPresent);
   if (!connection.sink.send(connack)) {
-    // Not even CONNACK fits into its Maximum Packet Size [MQTT-3.1.2-24]: it would wait for it for ever.
+    // Not even CONNACK fits into its Maximum Packet Size [MQTT-3.1.2-24]: it would wait for it for ever. It was never told
+    // that it is in, so it leaves no Will Message behind.
+    connection.sendsWill = false;
     const why = "CONNACK is larger than its Maximum Packet Size";
     return endConnection(broker, connection, ReasonCode.PacketTooLarge, why); // [MQTT-3.14.0-1]
   }

@@ -108,7 +108,10 @@ function unstoreSession(broker: Broker, session: ClientSession): void {
 
 /** While the disk is in trouble no new ones: see store_trouble.ts. */
 function hasWillToStore(broker: Broker, session: ClientSession): boolean {
-  return session.will !== undefined && (session.isStored || broker.store.trouble === undefined);
+  if (session.will === undefined) return false;
+  if (session.isStored || broker.store.trouble === undefined) return true;
+  broker.hasUntoldWills = true;
+  return false;
 }
 
 /** The deletion of a session of this Client is not safe: after a crash it would be back. */

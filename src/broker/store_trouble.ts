@@ -3,7 +3,8 @@
  *
  * A Will Message is no reason to refuse a session that does not persist, nor to let it wait: while there is trouble, the
  * store is not told of those, so that Clients that come and go do not make the batch grow. It is told of those that are
- * still there when the trouble is over; if the broker dies before, they are lost. @module */
+ * still there when the trouble is over; if the broker dies before, they are lost. Only when as much waits for the disk as
+ * may wait, they are refused: a will that is sent may be for a session that persists, and wait there, too. @module */
 
 import type { Broker } from "./broker.ts";
 import { storeSession } from "./sessions.ts";
@@ -24,10 +25,10 @@ export class StoreTrouble {
     const { trouble } = broker.store;
     const nowMs = broker.turn.monotonicMs;
     if (trouble === undefined) {
+      if (broker.hasUntoldWills) this.#tellOfWills();
       if (this.#since === undefined) return false;
       broker.log.storeRecovered(nowMs - this.#since);
       this.#since = undefined;
-      this.#tellOfWills();
       return true;
     }
     const hasBegun = this.#since === undefined;
@@ -38,7 +39,9 @@ export class StoreTrouble {
     return hasBegun;
   }
 
+  /** Also after trouble that began and ended between two calls. */
   #tellOfWills(): void {
+    this.broker.hasUntoldWills = false;
     for (const session of this.broker.sessions.values()) {
       if (session.will !== undefined && !session.isStored) storeSession(this.broker, session);
     }

@@ -13,8 +13,8 @@ export class Turn {
   /** Milliseconds that never jump, as of the beginning of the turn. */
   monotonicMs: number;
   /** Milliseconds since 1970-01-01 UTC, as of the beginning of the turn. The machine's clock is asked for it once, at the
-   * start, and the store may know better (`addToWall`); from then on it goes on with the other one. So a clock that is set, or jumps, ends no session and lets no
-   * message expire while the broker runs. */
+   * start, and the store may know better (`addToWall`); from then on it goes on with the other one. So a clock that is
+   * set, or jumps, ends no session and lets no message expire while the broker runs. */
   wallMs: number;
   #wallOriginMs: number;
   #isRunning = false;

@@ -117,6 +117,20 @@ for (const qos of [1, 2] as const) {
   });
 }
 
+Deno.test("what is read back is counted with its Subscription Identifiers: no message is passed over", async () => {
+  await using it = await Stage.start();
+  const away = await it.resume();
+  for (let i = 1; i <= 9; i++) {
+    await away.subscribe(`t/${"+/".repeat(i - 1)}#`, { qos: 1, properties: { subscriptionIdentifiers: [i] } });
+  }
+  await away.disconnect();
+  const topicName = "t/1/2/3/4/5/6/7/8";
+  await it.publish(1, 20, { topicName });
+  const client = await it.resume();
+  assertEquals(await take(client, 20), range(1, 20));
+  assertEquals(it.broker.lines.filter(({ text }) => text.includes("are not in the store")), []);
+});
+
 Deno.test("what is in memory of a long queue is bounded, and $SYS and the snapshot count all of it", async () => {
   await using it = await Stage.start({
     queuedInMemoryBytesMax: 1_000,

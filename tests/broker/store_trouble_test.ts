@@ -6,6 +6,7 @@ import { PacketType, ReasonCode } from "../../src/packet/mod.ts";
 import { DelayedStore } from "../support/delayed_store.ts";
 import { TestBroker, type TestBrokerOptions } from "../support/test_broker.ts";
 import type { TestClient } from "../support/test_client.ts";
+import { makeDispatcher } from "./support.ts";
 
 const LASTING = { sessionExpiryInterval: 1000 };
 const FULL = "database or disk is full";
@@ -188,6 +189,32 @@ Deno.test("a Will Message is no reason to refuse a clean session; the store is t
   const again = await next.connect({ clientId: "keeper", cleanStart: false, properties: LASTING });
   assertEquals((await again.expectPublish()).topicName, "kept");
   client.drop();
+});
+
+Deno.test("the store is told of a Will Message that came during trouble too short for anybody to see", async () => {
+  const store = new DelayedStore();
+  store.hold();
+  const broker = await makeDispatcher({}, 0, store);
+  store.trouble = FULL;
+  const will = { topicName: "w", payload: new Uint8Array(), qos: 0, retain: false, properties: {} } as const;
+  broker.connect("c", { will });
+  store.trouble = undefined;
+  const { changes } = store;
+  broker.pass(50);
+  assertEquals(store.changes, changes + 1);
+  broker.pass(50);
+  assertEquals(store.changes, changes + 1, "once");
+  store.release();
+  let owed = "";
+  await store.memory.load({
+    session: ({ clientId, will }) => owed += `${clientId} ${will?.message.topicName}`,
+    subscription() {},
+    outgoing() {},
+    queuedRun() {},
+    incomingQoS2() {},
+    retained() {},
+  });
+  assertEquals(owed, "c w");
 });
 
 Deno.test("the end of a clean session with a Will Message is no reason to let its Client wait", async () => {

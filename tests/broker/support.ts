@@ -1,6 +1,7 @@
 /** A dispatcher on a fake clock with sinks that record, for tests of single modules of this room. @module */
 
 import { AllowAll, AnonymousAuthenticator } from "../../src/auth/allow_anonymous.ts";
+import type { BrokerParts } from "../../src/broker/broker.ts";
 import { BrokerLog } from "../../src/broker/broker_log.ts";
 import type { Connection } from "../../src/broker/connection.ts";
 import { Dispatcher } from "../../src/broker/dispatcher.ts";
@@ -9,8 +10,9 @@ import type { ClientSubscription } from "../../src/broker/route.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config/limits.ts";
 import type { Delivery, PacketSink } from "../../src/connection/packet_sink.ts";
 import { Traffic } from "../../src/connection/traffic.ts";
-import { ApplicationMessage, PacketType, type QoS } from "../../src/packet/mod.ts";
+import { ApplicationMessage, type ConnectPacket, PacketType, type QoS } from "../../src/packet/mod.ts";
 import { MemoryStore } from "../../src/persistence/memory_store.ts";
+import type { Store } from "../../src/persistence/store.ts";
 import { Subscription } from "../../src/session/subscription.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
@@ -45,30 +47,12 @@ export class RecordingSink implements PacketSink {
   close(): void {}
 }
 
-export interface DispatcherUnderTest {
-  readonly dispatcher: Dispatcher;
-  readonly clock: FakeClock;
-  readonly traffic: Traffic;
-  /** Time passes, and the dispatcher looks at its deadlines. */
-  pass(ms: number): void;
-  connect(clientId: string): { readonly sink: RecordingSink; readonly connection: Connection };
-  subscribe(connection: Connection, topicFilter: string, qos?: QoS): void;
-  publish(connection: Connection, topicName: string, payload: string, qos?: QoS): void;
-}
-
-export async function makeDispatcher(limits: Partial<Limits> = {}, sysIntervalS = 0): Promise<DispatcherUnderTest> {
-  const clock = new FakeClock();
-  const traffic = new Traffic();
-  let ends: (() => void)[] = [];
-  const endTurn = () => {
-    const due = ends;
-    ends = [];
-    for (const end of due) end();
-  };
+/** What a broker is made of, for one whose turns do not end. */
+export function partsOf(clock: FakeClock, store: Store, limits: Partial<Limits> = {}, sysIntervalS = 0): BrokerParts {
   const log = { isEnabled: () => false, error() {}, warning() {}, info() {}, debug() {} };
-  const dispatcher = new Dispatcher({
+  return {
     clock,
-    scheduler: { endOfTurn: (callback) => void ends.push(callback) },
+    scheduler: { endOfTurn() {} },
     random: () => 0.5,
     limits: { ...DEFAULT_LIMITS, ...limits },
     settings: {
@@ -83,12 +67,46 @@ export async function makeDispatcher(limits: Partial<Limits> = {}, sysIntervalS 
       checkPayloadFormat: false,
       version: "test",
     },
-    store: new MemoryStore(),
+    store,
     authenticator: new AnonymousAuthenticator(() => true),
     authorizer: new AllowAll(),
-    traffic,
+    traffic: new Traffic(),
     log: new BrokerLog(log, () => clock.monotonicMs()),
-  }, () => {});
+  };
+}
+
+export interface DispatcherUnderTest {
+  readonly dispatcher: Dispatcher;
+  readonly clock: FakeClock;
+  readonly traffic: Traffic;
+  /** Time passes, and the dispatcher looks at its deadlines. */
+  pass(ms: number): void;
+  connect(
+    clientId: string,
+    options?: Partial<ConnectPacket>,
+  ): { readonly sink: RecordingSink; readonly connection: Connection };
+  subscribe(connection: Connection, topicFilter: string, qos?: QoS): void;
+  publish(connection: Connection, topicName: string, payload: string, qos?: QoS): void;
+}
+
+export async function makeDispatcher(
+  limits: Partial<Limits> = {},
+  sysIntervalS = 0,
+  store: Store = new MemoryStore(),
+): Promise<DispatcherUnderTest> {
+  const clock = new FakeClock();
+  const traffic = new Traffic();
+  let ends: (() => void)[] = [];
+  const endTurn = () => {
+    const due = ends;
+    ends = [];
+    for (const end of due) end();
+  };
+  const parts = { ...partsOf(clock, store, limits, sysIntervalS), traffic };
+  const dispatcher = new Dispatcher(
+    { ...parts, scheduler: { endOfTurn: (callback) => void ends.push(callback) } },
+    () => {},
+  );
   await dispatcher.load();
   endTurn();
   return {
@@ -100,7 +118,7 @@ export async function makeDispatcher(limits: Partial<Limits> = {}, sysIntervalS 
       dispatcher.tick();
       endTurn();
     },
-    connect(clientId) {
+    connect(clientId, options = {}) {
       const sink = new RecordingSink();
       const connection = dispatcher.open(sink);
       dispatcher.received(connection, {
@@ -113,6 +131,7 @@ export async function makeDispatcher(limits: Partial<Limits> = {}, sysIntervalS 
         userName: undefined,
         password: undefined,
         properties: {},
+        ...options,
       });
       endTurn();
       return { sink, connection };

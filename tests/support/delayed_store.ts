@@ -2,7 +2,7 @@
  * only when their batch is committed. It gives queued messages as runs and reads them back, as one with a disk does.
  * It commits and answers by itself, in a turn after the one that told it, until `hold` is called. @module */
 
-import type { ApplicationMessage } from "../../src/packet/application_message.ts";
+import { type ApplicationMessage, deliveryBytes } from "../../src/packet/application_message.ts";
 import { MemoryStore } from "../../src/persistence/memory_store.ts";
 import type {
   OutgoingRecord,
@@ -133,7 +133,7 @@ export class DelayedStore implements Store {
   }
 
   putSession(record: SessionRecord): void {
-    this.#tell((store) => store.putSession(record));
+    this.#tell((store) => store.putSession(record), record.will?.message.buffer.byteLength);
   }
 
   deleteSession(clientId: string): void {
@@ -151,7 +151,7 @@ export class DelayedStore implements Store {
 
   putOutgoing(clientId: string, outgoing: OutgoingMessage): void {
     const asItIs = copyOf(outgoing);
-    this.#tell((store) => store.putOutgoing(clientId, asItIs), outgoing.message.buffer.byteLength);
+    this.#tell((store) => store.putOutgoing(clientId, asItIs), outgoing.messageBytes);
   }
 
   deleteOutgoing(clientId: string, outgoing: OutgoingMessage): void {
@@ -216,10 +216,10 @@ export class DelayedStore implements Store {
       incomingQoS2: ignore,
       retained: ignore,
       outgoing: (owner, record) => {
-        const { position, packetIdentifier, message } = record;
+        const { position, packetIdentifier, message, subscriptionIdentifiers } = record;
         if (owner !== clientId || packetIdentifier !== 0 || position < first || position > last) return;
         if (bytes < bytesMax) records.push(record);
-        bytes += message.buffer.byteLength;
+        bytes += deliveryBytes(message, subscriptionIdentifiers);
       },
     });
     return records;
@@ -255,7 +255,10 @@ function withRuns(visitor: StoreVisitor): { readonly visit: StoreVisitor; readon
       firstPosition: run[0].position,
       lastPosition: run[run.length - 1].position,
       messages: run.length,
-      messageBytes: run.reduce((sum, { message }) => sum + message.buffer.byteLength, 0),
+      messageBytes: run.reduce(
+        (sum, { message, subscriptionIdentifiers }) => sum + deliveryBytes(message, subscriptionIdentifiers),
+        0,
+      ),
     });
     run = [];
   };
