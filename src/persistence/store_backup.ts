@@ -47,7 +47,8 @@ async function copyTo(
   { begun = () => {}, progress = () => {} }: BackupOptions,
 ): Promise<void> {
   const partial = partialNameOf(target);
-  // Refused if anything has that name: what is removed below is ours.
+  // What is removed below is ours.
+  if (isThere(partial)) throw new StoreToolError(`${partial} is where the copy is to be made: move it away`);
   makePrivateFile(partial);
   begun(partial);
   try {

@@ -33,6 +33,7 @@ export class StoreDamageError extends StoreToolError {
   }
 }
 
+/** Not for a process that has the store open to write: looking at the file gives up SQLite's locks on it. */
 export class StoreFile implements Disposable {
   readonly path: string;
   /** Shows the store as it was when it was opened, whatever a broker writes meanwhile. */

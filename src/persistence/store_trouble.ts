@@ -26,29 +26,28 @@ export function requireStore(folder: string): void {
   const damagedFile = exists(folder) ? newestDamaged(folder) : undefined;
   if (damagedFile !== undefined) {
     throw new DataFolderError(
-      `the store in ${folder} was damaged and was set aside as ${damagedFile}; ${atStart(folder)}`,
+      `the store in ${folder} was damaged and was set aside as ${damagedFile}; ${whatToDo(folder)}`,
     );
   }
   if (exists(file + "-wal")) {
     throw new DataFolderError(
       `the store in ${folder} is damaged: ${STORE_FILE_NAME} is missing, and only its write-ahead log is there; ` +
-        `bring the file back, or ${atStart(folder)}`,
+        `bring the file back, or ${whatToDo(folder)}`,
     );
   }
   throw new DataFolderError(`there is no store in ${folder}; name the broker's data folder with --data-dir`);
 }
 
-/** @param access what this user must be allowed to do with the store's file, and with what is beside it.
+/** To be called before SQLite opens the store in this process: closing a file gives up the locks of the whole process on it.
+ * @param access what this user must be allowed to do with the store's file, and with what is beside it.
  * @throws DataFolderError: something else has its name. Deno's errors: this user may not. */
 export function requireStoreFile(file: string, access: "read" | "write"): void {
   const info = Deno.lstatSync(file);
   if (info.isSymlink) {
     // SQLite keeps the log beside what the link points at, where no lock of this folder keeps others away.
+    const target = Deno.readLinkSync(file);
     throw new DataFolderError(
-      `${file} is a symbolic link to ${
-        Deno.readLinkSync(file)
-      }: put the file itself here, or name the folder that it ` +
-        "is in with --data-dir",
+      `${file} is a symbolic link to ${target}: put the file itself here, or name the folder that it is in with --data-dir`,
     );
   }
   if (!info.isFile) {
@@ -86,10 +85,9 @@ export function damaged(file: string, findings: string): string {
 
 /** What to do about a store that was set aside. */
 export function whatToDo(folder: string): string {
-  return `put a backup in its place (copy it to ${
-    join(folder, STORE_FILE_NAME)
-  }), or start with --new-store to begin ` +
-    "with an empty store; the damaged one stays where it is";
+  const file = join(folder, STORE_FILE_NAME);
+  return `put a backup in its place (copy it to ${file}), or start with --new-store to begin with an empty store; the ` +
+    "damaged one stays where it is";
 }
 
 /** The names begin alike and end with the time: the last one is the newest, and a store comes before its companions. */
@@ -109,18 +107,17 @@ export function causeOf(error: unknown, path: string): string {
   const named = /: \w+ '(.*)'$/s.exec(message)?.[1] ?? path;
   switch ((error as { code?: string }).code) {
     case "EACCES":
-    case "EPERM":
-      return `this user${numbered(Deno.uid())} may not use ${
-        ownerOf(resolve(named))
-      }; run as its owner, or give it to this ` +
-        "user (chown)";
+    case "EPERM": {
+      const file = ownedPath(resolve(named));
+      return `this user${numbered(Deno.uid())} may not use ${file}; run as its owner, or give it to this user (chown)`;
+    }
     case "EROFS":
       return "it is on a disk that may only be read: make that writable";
     case "ENOSPC":
       return "the disk is full: make room first";
     case "ENOTDIR":
     case "EEXIST":
-      return `there is a file, or a link to nothing, where ${named} should be a folder: move it away`;
+      return "there is a file, or a link to nothing, where a folder should be: move it away";
   }
   if (/database or disk is full/.test(message)) return "the disk is full: make room first";
   if (/database is locked/.test(message)) return "another program has it open: end that one first";
@@ -131,17 +128,13 @@ export function causeOf(error: unknown, path: string): string {
   return `${message}: see to that first`;
 }
 
-function atStart(folder: string): string {
-  return `before the next start, ${whatToDo(folder)}`;
-}
-
-/** Of what is not there, or is behind a door, the folder that this user stands before. */
-function ownerOf(path: string): string {
+/** With its owner. Of what is not there, or is behind a door, the folder that this user stands before. */
+function ownedPath(path: string): string {
   try {
     const { uid } = Deno.statSync(path);
     return uid === null ? path : `${path}, which belongs to the user${numbered(uid)}`;
   } catch {
-    return dirname(path) === path ? path : ownerOf(dirname(path));
+    return dirname(path) === path ? path : ownedPath(dirname(path));
   }
 }
 

@@ -489,7 +489,7 @@ Deno.test("backUpStore() leaves alone what has the name of its unfinished copy",
   Deno.mkdirSync(partial);
   Deno.writeTextFileSync(join(partial, "mine"), "mine");
   Deno.mkdirSync(`${file}.partial`);
-  await assertRejects(() => backUpStore(parent.path, file), StoreToolError, partial);
+  await assertRejects(() => backUpStore(parent.path, file), StoreToolError, `${partial} is where the copy is to`);
   assertEquals(Deno.readTextFileSync(join(partial, "mine")), "mine");
   Deno.removeSync(partial, { recursive: true });
   await backUpStore(parent.path, file);
@@ -522,6 +522,22 @@ Deno.test({
     using database = new DatabaseSync(target);
     assertEquals(numberOf(database, "SELECT count(*) FROM session"), 2);
   },
+});
+
+Deno.test("StoreFile says why a log cannot be read on a disk that may only be read", async () => {
+  if (!canMount()) return;
+  using running = new TemporaryFolder();
+  makeStoreFile(running.storeFile);
+  const writer = openStore(running.storeFile);
+  writer.exec("INSERT INTO incoming_qos2 VALUES (1, 1)");
+  await using disk = await SmallDisk.mount(4);
+  for (const suffix of ["", "-wal"]) {
+    Deno.copyFileSync(running.storeFile + suffix, `${disk.path}/quetzal.sqlite${suffix}`);
+  }
+  writer.close();
+  await disk.makeReadOnly();
+  const { message } = assertThrows(() => new StoreFile(disk.path), StoreToolError);
+  assertMatch(message, /what a broker that was killed left beside .* must be brought into it first/);
 });
 
 Deno.test("backUpStore() says that the disk is full, and leaves nothing there", async () => {
