@@ -1,0 +1,63 @@
+/** What the load generator is asked to do, and what it answers: JSON on its command line, JSON on its output. Types only.
+ * @module */
+
+export interface LoadJob {
+  readonly port: number;
+  /** Whose memory is looked at. */
+  readonly brokerPid: number;
+  /** Part of each Client Identifier, topic and payload: what another job left behind in the broker is foreign. */
+  readonly nonce: number;
+  /** Publishers, and as many subscribers: each pair has a topic of its own. */
+  readonly pairs: number;
+  readonly qos: 1 | 2;
+  readonly payloadBytes: number;
+  /** Messages that a publisher may have unacknowledged. */
+  readonly window: number;
+  /** Whether the sessions of the subscribers outlive their connections: Clean Session 0. */
+  readonly isPersistent: boolean;
+  /** What is sent before counts and latencies begin. */
+  readonly warmUpSeconds: number;
+  readonly seconds: number;
+  /** Messages of each publisher, with which it ends before the time is over; left out: no such end. */
+  readonly messagesMax?: number;
+  /** Messages a second of all publishers together; left out: as fast as acknowledgements come. */
+  readonly messagesPerSecond?: number;
+  /** true: the subscribers are away until `messagesMax` of each publisher are acknowledged. */
+  readonly isQueued: boolean;
+}
+
+/** What came of the deliveries, all of them. */
+export interface Verdict {
+  published: number;
+  /** Published, and the broker never said that it took them. */
+  unacknowledged: number;
+  delivered: number;
+  lost: number;
+  duplicated: number;
+  disordered: number;
+  /** Of another topic or job, or with other bytes than were sent. */
+  foreign: number;
+}
+
+export interface Quantiles {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export interface LoadResult {
+  readonly verdict: Verdict;
+  readonly acknowledgedPerSecond: number;
+  readonly deliveredPerSecond: number;
+  /** From the moment a message was due to its delivery, in ms; only of messages that were paced. */
+  readonly deliveryMs?: Quantiles;
+  /** From the same moment to PUBACK. */
+  readonly acknowledgementMs?: Quantiles;
+  /** Of the broker, in bytes; undefined where the system does not tell it in a file. */
+  readonly rssStart?: number;
+  /** When the last message was published; those that are queued all wait then. */
+  readonly rssPublished?: number;
+  readonly rssEnd?: number;
+  /** Processor time of the load generator by time passed: near 1 it is the limit, and not the broker. */
+  readonly generatorBusy: number;
+}

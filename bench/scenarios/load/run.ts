@@ -1,0 +1,236 @@
+/** One job from the first CONNECT to the verdict: pairs of publisher and subscriber in one event loop. @module */
+
+import { cpuUsage } from "node:process";
+import type { LoadJob, LoadResult, Verdict } from "./job.ts";
+import { Latencies } from "./latencies.ts";
+import { Publisher } from "./publisher.ts";
+import { Subscriber } from "./subscriber.ts";
+
+/** What has not moved for so long will not move any more. */
+const STALL_MS = 15_000;
+const LOOK_MS = 2;
+/** Connections that are opened at the same time. */
+const OPENED_AT_ONCE = 20;
+
+/** Where counts and latencies begin and end. */
+interface Mark {
+  readonly atMs: number;
+  readonly acknowledged: number;
+  readonly delivered: number;
+}
+
+export class Run {
+  readonly #publishers: Publisher[] = [];
+  readonly #subscribers: Subscriber[] = [];
+  readonly #deliveryMs = new Latencies();
+  readonly #acknowledgementMs = new Latencies();
+  /** Messages that were due between these two are measured, whenever they arrive. */
+  #measuredFromMs = Infinity;
+  #measuredToMs = Infinity;
+  #published = 0;
+  #acknowledged = 0;
+  #delivered = 0;
+  /** When something was acknowledged or delivered for the last time. */
+  #movedAtMs = 0;
+  #failure: Error | undefined;
+
+  constructor(readonly job: LoadJob) {
+    for (let pair = 0; pair < job.pairs; pair++) {
+      const topicName = `bench/${job.nonce}/${pair}`;
+      this.#publishers.push(new Publisher(this, pair, topicName));
+      this.#subscribers.push(new Subscriber(this, pair, topicName));
+    }
+  }
+
+  published(): void {
+    this.#published++;
+  }
+
+  /** @param dueAtMs 0 for what is sent flat out. */
+  acknowledged(dueAtMs: number): void {
+    this.#acknowledged++;
+    if (dueAtMs >= this.#measuredFromMs && dueAtMs < this.#measuredToMs) {
+      this.#acknowledgementMs.add(performance.now() - dueAtMs);
+    }
+  }
+
+  delivered(dueAtMs: number): void {
+    this.#delivered++;
+    if (dueAtMs >= this.#measuredFromMs && dueAtMs < this.#measuredToMs) {
+      this.#deliveryMs.add(performance.now() - dueAtMs);
+    }
+  }
+
+  /** A subscriber has handled one read: the last one is the moment when all was there. */
+  readEnd(): void {
+    this.#movedAtMs = performance.now();
+  }
+
+  fail(error: Error): void {
+    this.#failure ??= error;
+  }
+
+  async result(): Promise<LoadResult> {
+    await this.#each(this.#subscribers, async (subscriber) => {
+      await subscriber.connect(!this.job.isPersistent);
+      await subscriber.subscribe();
+      if (this.job.isQueued) await subscriber.disconnect();
+    });
+    await this.#each(this.#publishers, async (publisher) => void await publisher.connect(true));
+    const result = await (this.job.isQueued ? this.#queue() : this.#flow());
+    for (const client of [...this.#publishers, ...this.#subscribers]) await client.disconnect();
+    return result;
+  }
+
+  /** The subscribers are there all the time. */
+  async #flow(): Promise<LoadResult> {
+    const { warmUpSeconds, seconds, messagesPerSecond } = this.job;
+    const rssStart = this.#rss();
+    const startMs = performance.now();
+    if (messagesPerSecond === undefined) { for (const publisher of this.#publishers) publisher.startFlatOut(); }
+    else this.#pace(messagesPerSecond, startMs);
+    await this.#until(() => performance.now() - startMs >= warmUpSeconds * 1000);
+    const from = this.#mark();
+    const cpu = cpuUsage();
+    this.#measuredFromMs = from.atMs;
+    await this.#until(() => performance.now() - from.atMs >= seconds * 1000 || this.#isThrough());
+    const to = this.#mark();
+    const generatorBusy = busy(cpu, to.atMs - from.atMs);
+    this.#measuredToMs = to.atMs;
+    for (const publisher of this.#publishers) publisher.stop();
+    const rssPublished = this.#rss();
+    await this.#untilDelivered();
+    return {
+      verdict: this.#verdict(),
+      acknowledgedPerSecond: perSecond(to.acknowledged - from.acknowledged, to.atMs - from.atMs),
+      deliveredPerSecond: perSecond(to.delivered - from.delivered, to.atMs - from.atMs),
+      deliveryMs: this.#deliveryMs.quantiles(),
+      acknowledgementMs: this.#acknowledgementMs.quantiles(),
+      rssStart,
+      rssPublished,
+      rssEnd: this.#rss(),
+      generatorBusy,
+    };
+  }
+
+  /** The subscribers are away until everything waits for them. */
+  async #queue(): Promise<LoadResult> {
+    const rssStart = this.#rss();
+    const cpu = cpuUsage();
+    const startMs = performance.now();
+    for (const publisher of this.#publishers) publisher.startFlatOut();
+    await this.#untilStalled(() => this.#isThrough());
+    const queued = this.#mark();
+    const rssPublished = this.#rss();
+    const drainMs = performance.now();
+    await this.#each(this.#subscribers, async (subscriber) => {
+      if (!(await subscriber.connect(false))) throw new Error(`${subscriber.clientId} has no session any more`);
+    });
+    await this.#untilDelivered();
+    return {
+      verdict: this.#verdict(),
+      acknowledgedPerSecond: perSecond(queued.acknowledged, queued.atMs - startMs),
+      deliveredPerSecond: perSecond(this.#delivered, this.#movedAtMs - drainMs),
+      rssStart,
+      rssPublished,
+      rssEnd: this.#rss(),
+      generatorBusy: busy(cpu, performance.now() - startMs),
+    };
+  }
+
+  /** A message is due at each step of the clock, for one publisher after the other. */
+  #pace(messagesPerSecond: number, startMs: number): void {
+    let due = 0;
+    const tick = () => {
+      const nowMs = performance.now();
+      if (this.#failure !== undefined || nowMs >= this.#measuredToMs || this.#isThrough()) return;
+      const target = Math.floor((nowMs - startMs) / 1000 * messagesPerSecond);
+      // The moment is that of this tick: how coarse the timer is says nothing of the broker. A full window does.
+      while (due < target) this.#publishers[due++ % this.#publishers.length].owe(nowMs);
+      setTimeout(tick, 1);
+    };
+    tick();
+  }
+
+  /** All that was to be published is acknowledged. */
+  #isThrough(): boolean {
+    const { messagesMax, pairs } = this.job;
+    return messagesMax !== undefined && this.#acknowledged === messagesMax * pairs;
+  }
+
+  #mark(): Mark {
+    return { atMs: performance.now(), acknowledged: this.#acknowledged, delivered: this.#delivered };
+  }
+
+  async #untilDelivered(): Promise<void> {
+    await this.#untilStalled(() => this.#delivered >= this.#published && this.#acknowledged === this.#published);
+  }
+
+  /** Waits for what may never come: then the verdict says what is missing. */
+  async #untilStalled(isOver: () => boolean): Promise<void> {
+    let moved = -1;
+    let movedMs = performance.now();
+    await this.#until(() => {
+      const now = this.#acknowledged + this.#delivered;
+      if (now !== moved) {
+        moved = now;
+        movedMs = performance.now();
+      }
+      return isOver() || performance.now() - movedMs > STALL_MS;
+    });
+  }
+
+  async #until(isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      if (this.#failure !== undefined) throw this.#failure;
+    }
+  }
+
+  async #each<Client>(clients: readonly Client[], open: (client: Client) => Promise<void>): Promise<void> {
+    for (let i = 0; i < clients.length; i += OPENED_AT_ONCE) {
+      await Promise.all(clients.slice(i, i + OPENED_AT_ONCE).map(open));
+    }
+  }
+
+  #verdict(): Verdict {
+    const verdict: Verdict = {
+      published: this.#published,
+      unacknowledged: this.#published - this.#acknowledged,
+      delivered: 0,
+      lost: 0,
+      duplicated: 0,
+      disordered: 0,
+      foreign: 0,
+    };
+    for (const { check, foreign, pair } of this.#subscribers) {
+      verdict.delivered += check.delivered;
+      verdict.lost += check.lost(this.#publishers[pair].published);
+      verdict.duplicated += check.duplicated;
+      verdict.disordered += check.disordered;
+      verdict.foreign += foreign;
+    }
+    return verdict;
+  }
+
+  /** Linux tells it in a file; elsewhere there is nothing to read without another program. */
+  #rss(): number | undefined {
+    try {
+      const status = Deno.readTextFileSync(`/proc/${this.job.brokerPid}/status`);
+      const kibibytes = /^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1];
+      return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function perSecond(messages: number, ms: number): number {
+  return messages / ms * 1000;
+}
+
+/** The part of one core that this process has used since then. */
+function busy(since: { user: number; system: number }, ms: number): number {
+  const { user, system } = cpuUsage(since);
+  return (user + system) / 1000 / ms;
+}
