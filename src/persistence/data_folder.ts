@@ -58,28 +58,31 @@ export class DataFolder {
    * and nothing has taken its place. */
   static open(path: string, { newStore = false }: { newStore?: boolean } = {}): DataFolder {
     const absolute = resolve(path);
-    const lock = lockFolder(absolute, () => makePrivateFolder(absolute));
-    const folder = new DataFolder(absolute, lock);
     try {
-      folder.#provideStore(newStore);
-      return folder;
+      makePrivateFolder(absolute);
+      return DataFolder.#locked(absolute, (folder) => folder.#provideStore(newStore));
     } catch (error) {
-      folder.release();
       throw folderTrouble(error, absolute);
     }
   }
 
   /** As `open`, for those who want the store to be left alone by all others, and make nothing.
-   * @throws DataFolderError */
+   * @throws DataFolderError: there is no store, or another process uses it. SchemaError: it is not for this program. What
+   * the system says of the files. */
   static openExisting(path: string): DataFolder {
     const absolute = resolve(path);
-    const folder = new DataFolder(absolute, lockFolder(absolute, () => requireStore(absolute)));
+    requireStore(absolute);
+    return DataFolder.#locked(absolute, (folder) => folder.#accept());
+  }
+
+  static #locked(path: string, prepare: (folder: DataFolder) => void): DataFolder {
+    const folder = new DataFolder(path, takeLock(path));
     try {
-      folder.#accept();
+      prepare(folder);
       return folder;
     } catch (error) {
       folder.release();
-      throw folderTrouble(error, absolute);
+      throw error;
     }
   }
 
@@ -182,23 +185,13 @@ export function hasStore(folder: string): boolean {
   }
 }
 
-function lockFolder(path: string, prepare: () => void): FolderLock {
-  let lock: FolderLock | undefined;
-  try {
-    prepare();
-    lock = FolderLock.take(path);
-  } catch (error) {
-    throw folderTrouble(error, path);
-  }
-  if (lock === undefined) {
-    throw new DataFolderError(
-      `the data folder ${path} is in use by ${
-        FolderLock.holderOf(path)
-      }: another broker runs on it, or a store command ` +
-        "works on it; end that one, or choose another folder with --data-dir",
-    );
-  }
-  return lock;
+function takeLock(folder: string): FolderLock {
+  const lock = FolderLock.take(folder);
+  if (lock !== undefined) return lock;
+  throw new DataFolderError(
+    `the data folder ${folder} is in use by ${FolderLock.holderOf(folder)}: another broker runs on it, or a store ` +
+      "command works on it; end that one, or choose another folder with --data-dir",
+  );
 }
 
 function removeWithCompanions(file: string): void {

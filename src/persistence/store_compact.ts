@@ -2,7 +2,8 @@
  * whatever happens. @module */
 
 import { DatabaseSync } from "node:sqlite";
-import { DataFolder } from "./data_folder.ts";
+import { join, resolve } from "node:path";
+import { DataFolder, STORE_FILE_NAME } from "./data_folder.ts";
 import { sizeOf } from "./private_files.ts";
 import { requireSchema } from "./schema.ts";
 import { explainTrouble, requireWholeLog } from "./store_file.ts";
@@ -20,8 +21,9 @@ export interface Compaction {
 
 /** @throws DataFolderError: no store is there, or a broker runs on it. StoreToolError: SQLite cannot do it. */
 export function compactStore(folderPath: string): Compaction {
-  const folder = DataFolder.openExisting(folderPath);
+  let folder: DataFolder | undefined;
   try {
+    folder = DataFolder.openExisting(folderPath);
     const bytesBefore = bytesOf(folder.storeFile);
     requireWholeLog(folder.storeFile);
     using database = new DatabaseSync(folder.storeFile, { timeout: BUSY_TIMEOUT_MS });
@@ -31,9 +33,9 @@ export function compactStore(folderPath: string): Compaction {
     database.exec("VACUUM");
     return { bytesBefore, bytesAfter: bytesOf(folder.storeFile), notices: folder.notices };
   } catch (error) {
-    throw explainTrouble(error, folder.storeFile);
+    throw explainTrouble(error, join(resolve(folderPath), STORE_FILE_NAME));
   } finally {
-    folder.release();
+    folder?.release();
   }
 }
 

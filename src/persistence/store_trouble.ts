@@ -68,7 +68,8 @@ export function folderTrouble(error: unknown, folder: string): DataFolderError {
     return new DataFolderError(`the store ${join(folder, STORE_FILE_NAME)} cannot be used: ${error.message}`);
   }
   return new DataFolderError(
-    `the data folder ${folder} cannot be used: ${causeOf(error, folder)}, or choose another folder with --data-dir`,
+    `the data folder ${folder} cannot be used: ${causeOf(error, folder)}, choose another folder with --data-dir, or ` +
+      "keep nothing with --durability off",
   );
 }
 

@@ -235,7 +235,10 @@ Deno.test("DataFolder.open() says that the disk is full, and leaves no process i
   if (!canMount()) return;
   await using disk = await SmallDisk.mount(1);
   disk.fill(0);
-  assertStringIncludes(refused(disk.path), "the disk is full: make room first, or choose another folder");
+  assertStringIncludes(
+    refused(disk.path),
+    "the disk is full: make room first, choose another folder with --data-dir, or keep nothing with",
+  );
   assertEquals(Array.from(Deno.readDirSync(disk.path), ({ name }) => name).filter((name) => name.endsWith(".pid")), []);
   disk.fill(16 * 1024);
   assertStringIncludes(refused(disk.path), "the disk is full: make room first");

@@ -327,9 +327,9 @@ Deno.test("StoreFile reads a store on a disk that may only be read, and compactS
   }
   await backUpStore(disk.path, other.storeFile);
   assertEquals(check(other), []);
-  for (const use of [compactStore, DataFolder.open]) {
-    assertThrows(() => use(disk.path), DataFolderError, "it is on a disk that may only be read: make that writable");
-  }
+  const expected = "cannot be used: it is on a disk that may only be read: make that writable";
+  assertThrows(() => compactStore(disk.path), StoreToolError, expected);
+  assertThrows(() => DataFolder.open(disk.path), DataFolderError, expected);
 });
 
 Deno.test("readStatistics() counts what is there", () => {
