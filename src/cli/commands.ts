@@ -53,6 +53,7 @@ export const COMMANDS = {
     details: [
       "The copy is the store of the instant at which it began. It is written beside FILE under another name, checked, and",
       "renamed; it holds the messages of others, and only its owner may read it.",
+      "Exit codes: 0 all is in it, 1 it could not be made, or a part of the store could not be read, as it then says.",
       "To restore it: end the broker, copy it to quetzal.sqlite in the data folder, let it belong to the user that the",
       "broker runs as, and remove quetzal.sqlite-wal, -shm and -journal there.",
     ],

@@ -54,6 +54,7 @@ export async function runStoreCommand(
 
 function showInfo({ folder, json, terminal }: Task): ExitCode {
   using store = new StoreFile(folder);
+  store.requireWhole();
   store.requirePresentSchema();
   const statistics = readStatistics(store, Date.now());
   if (json) terminal.print(JSON.stringify(statistics, null, 2));
@@ -83,7 +84,9 @@ function findingsIn(folder: string, progress: Progress): { file: string; finding
   try {
     using store = new StoreFile(folder);
     store.requirePresentSchema();
-    return { file: store.path, findings: checkStore(store.database, progress) };
+    const findings = checkStore(store.database, progress);
+    if (store.logDamage !== undefined) findings.unshift(store.logDamage);
+    return { file: store.path, findings };
   } catch (error) {
     if (error instanceof StoreDamageError) return { file: error.file, findings: [error.finding] };
     throw error;
@@ -104,15 +107,20 @@ async function backUp({ folder, operand, force, terminal, progress }: Task): Pro
   const stop = new AbortController();
   const onSignal = () => stop.abort();
   for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, onSignal);
+  let code: ExitCode = ExitCode.Ok;
   try {
     const bytes = await backUpInThread(folder, file, {
       force,
       progress: (done, total) => progress(`copied ${Math.floor(100 * done / total)} %`),
+      incomplete: (damage) => {
+        terminal.complain(`warning: not all that was acknowledged is in ${file}: ${damage}`);
+        code = ExitCode.Failed;
+      },
       signal: stop.signal,
     });
     terminal.progress?.("");
     terminal.print(`${file}: ${formatBytes(bytes)}, checked`);
-    return ExitCode.Ok;
+    return code;
   } finally {
     for (const signal of STOP_SIGNALS) Deno.removeSignalListener(signal, onSignal);
   }

@@ -10,6 +10,8 @@ export interface ThreadedBackupOptions {
   /** Replace a file that is there. */
   readonly force: boolean;
   readonly progress: (pagesDone: number, pagesTotal: number) => void;
+  /** Told what is wrong when not all that was acknowledged can be copied. */
+  readonly incomplete: (damage: string) => void;
   /** Breaks it off: nothing of it stays. */
   readonly signal: AbortSignal;
 }
@@ -22,13 +24,14 @@ interface BackupRequest {
 
 type BackupNews =
   | { readonly kind: "begun"; readonly partial: string }
+  | { readonly kind: "incomplete"; readonly damage: string }
   | { readonly kind: "progress"; readonly pagesDone: number; readonly pagesTotal: number }
   | { readonly kind: "done"; readonly bytes: number }
   | { readonly kind: "failed"; readonly errorName: string; readonly message: string };
 
 /** As `backUpStore`. @throws also StoreToolError when it was broken off. */
 export function backUpInThread(folder: string, file: string, options: ThreadedBackupOptions): Promise<number> {
-  const { force, progress, signal } = options;
+  const { force, progress, incomplete, signal } = options;
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const worker = new Worker(import.meta.url, { type: "module" });
   let partial: string | undefined;
@@ -42,6 +45,8 @@ export function backUpInThread(folder: string, file: string, options: ThreadedBa
       case "begun":
         partial = news.partial;
         return;
+      case "incomplete":
+        return incomplete(news.damage);
       case "progress":
         return progress(news.pagesDone, news.pagesTotal);
       case "done":
@@ -75,6 +80,7 @@ thread.onmessage = async ({ data: { folder, file, force } }) => {
     const bytes = await backUpStore(folder, file, {
       force,
       begun: (partial) => thread.postMessage({ kind: "begun", partial }),
+      incomplete: (damage) => thread.postMessage({ kind: "incomplete", damage }),
       progress: (pagesDone, pagesTotal) => thread.postMessage({ kind: "progress", pagesDone, pagesTotal }),
     });
     thread.postMessage({ kind: "done", bytes });

@@ -21,6 +21,8 @@ export interface BackupOptions {
   readonly force?: boolean;
   /** Told the name that it has until it is complete, once that is there. */
   readonly begun?: (partial: string) => void;
+  /** Told what is wrong when not all that was acknowledged can be copied. */
+  readonly incomplete?: (damage: string) => void;
   readonly progress?: (pagesDone: number, pagesTotal: number) => void;
 }
 
@@ -32,6 +34,11 @@ export async function backUpStore(folder: string, file: string, options: BackupO
   using store = new StoreFile(folder);
   try {
     const target = targetOf(store, file, force);
+    if (store.logDamage !== undefined) {
+      // The file that is there may be the last whole backup.
+      if (exists(target)) store.requireWhole();
+      options.incomplete?.(store.logDamage);
+    }
     await copyTo(target, store.database, options);
     return sizeOf(target)!;
   } catch (error) {

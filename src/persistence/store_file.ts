@@ -41,6 +41,8 @@ export class StoreFile implements Disposable {
   readonly isBrokerRunning: boolean;
   /** Of its tables: the present one, or an earlier one. */
   readonly schemaVersion: number;
+  /** What of the write-ahead log cannot be read, and is not shown: SQLite leaves it out without a word. */
+  readonly logDamage: string | undefined;
   /** Held while the file is read in a way that bears no writer. */
   readonly #lock: FolderLock | undefined;
 
@@ -62,7 +64,7 @@ export class StoreFile implements Disposable {
             "moves it away",
         );
       }
-      requireWholeLog(this.path);
+      this.logDamage = checkLog(this.path).damage;
       const shared = FolderLock.share(absolute);
       this.isBrokerRunning = shared === "taken";
       if (shared instanceof FolderLock) lock = shared;
@@ -92,13 +94,18 @@ export class StoreFile implements Disposable {
     );
   }
 
+  /** @throws StoreDamageError when something that was acknowledged is not shown. */
+  requireWhole(): void {
+    if (this.logDamage !== undefined) throw new StoreDamageError(this.path, this.logDamage);
+  }
+
   [Symbol.dispose](): void {
     this.database.close();
     this.#lock?.release();
   }
 }
 
-/** SQLite would leave out what it cannot read of it, without a word. @throws StoreDamageError */
+/** @throws StoreDamageError */
 export function requireWholeLog(path: string): void {
   const { damage } = checkLog(path);
   if (damage !== undefined) throw new StoreDamageError(path, damage);

@@ -231,28 +231,6 @@ for (const [what, damage, expected] of DAMAGED) {
 }
 
 for (const [name, use] of TOOLS) {
-  Deno.test(`${name} does not pass over commits that a rotten log hides`, async () => {
-    using running = new TemporaryFolder();
-    using killed = new TemporaryFolder();
-    makeStoreFile(running.storeFile);
-    change(running, "UPDATE clock SET log_is_synced = 1");
-    const writer = openStore(running.storeFile);
-    for (let identifier = 1; identifier <= 3; identifier++) {
-      writer.prepare("INSERT INTO incoming_qos2 VALUES (1, ?)").run(identifier);
-    }
-    for (const suffix of ["", "-wal"]) Deno.copyFileSync(running.storeFile + suffix, killed.storeFile + suffix);
-    writer.close();
-    const log = Deno.readFileSync(killed.storeFile + "-wal");
-    log[100]++;
-    Deno.writeFileSync(killed.storeFile + "-wal", log);
-    const error = await assertRejects(async () => await use(killed.path), StoreToolError);
-    assertMatch(
-      error.message,
-      /is damaged: its write-ahead log is damaged at byte 32 .*; the next start .*--new-store$/,
-    );
-    assertEquals(Deno.readFileSync(killed.storeFile + "-wal"), log);
-  });
-
   Deno.test(`${name} says that only the log of a store is there`, async () => {
     using parent = new TemporaryFolder();
     Deno.writeTextFileSync(parent.storeFile + "-wal", "what was written last");
@@ -271,6 +249,46 @@ for (const [name, use] of TOOLS) {
     assertEquals(error.message, `${parent.file("file")} is a file; name the broker's data folder with --data-dir`);
   });
 }
+
+/** A broker was killed after three commits, and a byte of the first one has rotted since. */
+function makeRottenLog(killed: TemporaryFolder): void {
+  using running = new TemporaryFolder();
+  makeStoreFile(running.storeFile);
+  change(running, "UPDATE clock SET log_is_synced = 1");
+  const writer = openStore(running.storeFile);
+  for (let identifier = 1; identifier <= 3; identifier++) {
+    writer.prepare("INSERT INTO incoming_qos2 VALUES (1, ?)").run(identifier);
+  }
+  for (const suffix of ["", "-wal"]) Deno.copyFileSync(running.storeFile + suffix, killed.storeFile + suffix);
+  writer.close();
+  const log = Deno.readFileSync(killed.storeFile + "-wal");
+  log[100]++;
+  Deno.writeFileSync(killed.storeFile + "-wal", log);
+}
+
+Deno.test("the tools do not pass over commits that a rotten log hides", async () => {
+  using killed = new TemporaryFolder();
+  makeRottenLog(killed);
+  const log = Deno.readFileSync(killed.storeFile + "-wal");
+  const damage = "its write-ahead log is damaged at byte 32";
+  {
+    using store = new StoreFile(killed.path);
+    assertStringIncludes(store.logDamage!, damage);
+    const { message } = assertThrows(() => store.requireWhole(), StoreToolError);
+    assertMatch(message, /is damaged: its write-ahead log .*; the next start .*--new-store$/);
+  }
+  assertThrows(() => compactStore(killed.path), StoreToolError, damage);
+
+  const file = killed.file("backup");
+  const told: string[] = [];
+  await backUpStore(killed.path, file, { incomplete: (damage) => told.push(damage) });
+  assert(told.length === 1 && told[0].startsWith(damage), told.join());
+  // It may take the place of none that is whole.
+  Deno.writeTextFileSync(file, "the last whole one");
+  await assertRejects(() => backUpStore(killed.path, file, { force: true }), StoreToolError, damage);
+  assertEquals(Deno.readTextFileSync(file), "the last whole one");
+  assertEquals(Deno.readFileSync(killed.storeFile + "-wal"), log);
+});
 
 /** @returns what leaves the file in the mode in which a broker has it. */
 function pragma(assignment: string): (file: string) => void {
