@@ -29,6 +29,7 @@ export function findMosquitto(): { program: string; version: string } | undefine
 }
 
 export class BrokerProcess implements AsyncDisposable {
+  static readonly #running = new Set<BrokerProcess>();
   readonly #process: Deno.ChildProcess;
   readonly #outputs: readonly ProcessOutput[];
   port = 0;
@@ -42,6 +43,7 @@ export class BrokerProcess implements AsyncDisposable {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
+    BrokerProcess.#running.add(this);
     this.#outputs = [new ProcessOutput(this.#process.stdout), new ProcessOutput(this.#process.stderr)];
   }
 
@@ -60,19 +62,28 @@ export class BrokerProcess implements AsyncDisposable {
     }
   }
 
+  /** When the bench is interrupted: no process and no folder of it stays. */
+  static endAll(): void {
+    for (const broker of BrokerProcess.#running) {
+      broker.#kill();
+      Deno.removeSync(broker.dataDir, { recursive: true });
+    }
+  }
+
   get pid(): number {
     return this.#process.pid;
   }
 
   /** The process is ended without ceremony: nobody needs its files any more. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.kill();
+    this.#kill();
     await this.#process.status;
+    BrokerProcess.#running.delete(this);
     await Promise.all(this.#outputs.map(({ ended }) => ended));
     await Deno.remove(this.dataDir, { recursive: true });
   }
 
-  kill(): void {
+  #kill(): void {
     try {
       this.#process.kill("SIGKILL");
     } catch {

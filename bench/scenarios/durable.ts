@@ -4,7 +4,7 @@
 
 import { parseArgs } from "node:util";
 import { runBench } from "./bench.ts";
-import { BROKER_NAMES, findMosquitto } from "./broker_process.ts";
+import { BROKER_NAMES, BrokerProcess, findMosquitto } from "./broker_process.ts";
 import { lastCore } from "./load_process.ts";
 import { rowsOf, tableOf } from "./report.ts";
 import { BENCH_SIZE, SCENARIOS } from "./scenarios.ts";
@@ -84,12 +84,19 @@ async function main(args: string[]): Promise<number> {
   const cores = navigator.hardwareConcurrency;
   const machine = [
     `${cores} cores (${Deno.build.os}, ${Deno.build.arch}), Deno ${Deno.version.deno}, ` +
-    (mosquitto === undefined ? "no Mosquitto is installed" : `Mosquitto ${mosquitto.version}`),
+    (mosquitto === undefined ? "no Mosquitto is installed" : `Mosquitto ${mosquitto.version}`) +
+    `; load average before: ${Deno.loadavg()[0].toFixed(2)}`,
     core === undefined
       ? "the load generator is not pinned to a core"
       : `the load generator is pinned to core ${core}, the brokers run on all ${cores}`,
   ];
   for (const line of machine) console.error(line);
+  for (const signal of ["SIGINT", ...(Deno.build.os === "windows" ? [] : ["SIGTERM"])] as Deno.Signal[]) {
+    Deno.addSignalListener(signal, () => {
+      BrokerProcess.endAll();
+      Deno.exit(130);
+    });
+  }
   const { scenarios, rounds } = options;
   const brokers = options.brokers.filter((name) => name !== "mosquitto" || mosquitto !== undefined);
   const size = { ...BENCH_SIZE, seconds: options.seconds };

@@ -1,5 +1,6 @@
 /** One job from the first CONNECT to the verdict: pairs of publisher and subscriber in one event loop. @module */
 
+import { deadline } from "@std/async/deadline";
 import { cpuUsage } from "node:process";
 import type { LoadJob, LoadResult, Verdict } from "./job.ts";
 import { Latencies } from "./latencies.ts";
@@ -9,8 +10,8 @@ import { Subscriber } from "./subscriber.ts";
 /** What has not moved for so long will not move any more. */
 const STALL_MS = 15_000;
 const LOOK_MS = 2;
-/** Connections that are opened at the same time. */
-const OPENED_AT_ONCE = 20;
+/** Connections that are opened, or ended, at the same time. */
+const AT_ONCE = 20;
 
 /** Where counts and latencies begin and end. */
 interface Mark {
@@ -78,7 +79,7 @@ export class Run {
     });
     await this.#each(this.#publishers, async (publisher) => void await publisher.connect(true));
     const result = await (this.job.isQueued ? this.#queue() : this.#flow());
-    for (const client of [...this.#publishers, ...this.#subscribers]) await client.disconnect();
+    await this.#each([...this.#publishers, ...this.#subscribers], (client) => client.disconnect());
     return result;
   }
 
@@ -93,7 +94,9 @@ export class Run {
     const from = this.#mark();
     const cpu = cpuUsage();
     this.#measuredFromMs = from.atMs;
-    await this.#until(() => performance.now() - from.atMs >= seconds * 1000 || this.#isThrough());
+    await this.#until(() =>
+      performance.now() - from.atMs >= seconds * 1000 || (this.#isThrough() && this.#isDelivered())
+    );
     const to = this.#mark();
     const generatorBusy = busy(cpu, to.atMs - from.atMs);
     this.#measuredToMs = to.atMs;
@@ -158,12 +161,16 @@ export class Run {
     return messagesMax !== undefined && this.#acknowledged === messagesMax * pairs;
   }
 
+  #isDelivered(): boolean {
+    return this.#delivered >= this.#published;
+  }
+
   #mark(): Mark {
     return { atMs: performance.now(), acknowledged: this.#acknowledged, delivered: this.#delivered };
   }
 
   async #untilDelivered(): Promise<void> {
-    await this.#untilStalled(() => this.#delivered >= this.#published && this.#acknowledged === this.#published);
+    await this.#untilStalled(() => this.#isDelivered() && this.#acknowledged === this.#published);
   }
 
   /** Waits for what may never come: then the verdict says what is missing. */
@@ -187,9 +194,10 @@ export class Run {
     }
   }
 
-  async #each<Client>(clients: readonly Client[], open: (client: Client) => Promise<void>): Promise<void> {
-    for (let i = 0; i < clients.length; i += OPENED_AT_ONCE) {
-      await Promise.all(clients.slice(i, i + OPENED_AT_ONCE).map(open));
+  /** @throws when a broker leaves a few of them without an answer for too long. */
+  async #each<Client>(clients: readonly Client[], visit: (client: Client) => Promise<void>): Promise<void> {
+    for (let i = 0; i < clients.length; i += AT_ONCE) {
+      await deadline(Promise.all(clients.slice(i, i + AT_ONCE).map(visit)), STALL_MS);
     }
   }
 
