@@ -16,6 +16,7 @@ import type { ClientSession } from "./client_session.ts";
 import { CommitGate } from "./commit_gate.ts";
 import type { Connection } from "./connection.ts";
 import type { BrokerEvent } from "./event.ts";
+import { ReadingPlaces, READINGS_MAX } from "./reading_places.ts";
 import { RetainedMessages } from "./retained_messages.ts";
 import { RetainedWalks } from "./retained_walk.ts";
 import type { ClientSubscription, Route } from "./route.ts";
@@ -71,6 +72,7 @@ export class Broker {
   readonly matchCache: MatchCache<Route>;
   readonly retained: RetainedMessages;
   readonly retainedWalks = new RetainedWalks(this);
+  readonly readingPlaces = new ReadingPlaces(READINGS_MAX);
   /** Publishers that wait for the disk. */
   readonly heldByStore = new Set<Connection>();
   /** While the disk was in trouble, a session with a Will Message was kept from the store. */

@@ -21,7 +21,7 @@ import { handlePublish } from "./handle_publish.ts";
 import { handleSubscribe } from "./handle_subscribe.ts";
 import { handleUnsubscribe } from "./handle_unsubscribe.ts";
 import { type LoadReport, loadStore } from "./load_store.ts";
-import { handleReadAgain, handleReadBack } from "./read_back.ts";
+import { checkReadings, handleReadAgain, handleReadBack } from "./read_back.ts";
 import { forgetSafeDeletions } from "./sessions.ts";
 import { type BrokerSnapshot, takeSnapshot } from "./snapshot.ts";
 import { StoreTrouble } from "./store_trouble.ts";
@@ -287,6 +287,7 @@ export class Dispatcher {
       case "tick":
         broker.wheel.advance(broker.turn.monotonicMs);
         this.#checkStore();
+        checkReadings(broker);
         if (broker.turn.monotonicMs < this.#sysDueMs) return;
         this.#sysDueMs = broker.turn.monotonicMs + broker.settings.sysIntervalS * 1000;
         return this.#sys!.update();

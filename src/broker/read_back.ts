@@ -1,10 +1,11 @@
 /** Queued messages that are on the disk alone come back: when their turn comes, and when the queue is full and has to
- * lose the oldest, or may lose what has expired. One question for each session at a time; the answer is an event.
+ * lose the oldest, or may lose what has expired. One question for each session at a time, and a few for the whole broker
+ * (reading_places.ts); the answer is an event.
  *
  * A full queue whose runs may hold expired messages is swept: its runs are read from their beginning to their end, what
  * has expired is deleted, and the rest stays where it is. The message that found the queue full is refused (or the
  * oldest dropped) all the same: the room is for those that come later. A sweep happens at most every ten seconds, and
- * gives way to a Client that wants its messages. @module */
+ * gives way to a Client that wants its messages, after each of its questions. @module */
 
 import type { OutgoingRecord } from "../persistence/store.ts";
 import { OutgoingMessage, type OutgoingState } from "../session/outgoing_message.ts";
@@ -18,10 +19,14 @@ import { storeSession } from "./sessions.ts";
 const RETRY_MS = 1_000;
 /** What a sweep reads at a time. */
 const SWEEP_BYTES = 1024 * 1024;
+/** How long a question keeps its place while the disk is in trouble: it may wait for a change that the disk does not take,
+ * and others ask for what is there. */
+const PATIENCE_MS = 1_000;
 
 /** What the store was asked for. */
 export interface Reading {
   readonly run: StoredRun;
+  readonly firstPosition: number;
   readonly lastPosition: number;
   readonly bytesMax: number;
   /** undefined: the messages are for the head of the queue. */
@@ -35,26 +40,11 @@ interface Sweep {
   earliestExpiryMs: number;
 }
 
-/** Asks the store if the session needs it to, and it is not being asked already. */
+/** Asks the store if the session needs it to, and it is not being asked already: now, or when it is its turn. */
 export function readBackIfNeeded(broker: Broker, session: ClientSession): void {
-  if (session.reading !== undefined || !session.alive) return;
-  const { pending } = session;
-  if (isWanted(session)) {
-    const run = pending.firstRun!;
-    const { lastPosition } = run;
-    return ask(broker, session, run.firstPosition, {
-      run,
-      lastPosition,
-      bytesMax: pending.readBytesMax,
-      sweep: undefined,
-    });
-  }
-  const run = pending.runToSweep(broker.turn.wallMs);
-  if (run === undefined) return;
-  const sweep = { formerExpiryMs: run.earliestExpiryMs, earliestExpiryMs: Infinity };
-  run.earliestExpiryMs = Infinity; // from now on: of those that are added meanwhile
-  const { firstPosition, lastPosition } = run;
-  ask(broker, session, firstPosition, { run, lastPosition, bytesMax: SWEEP_BYTES, sweep });
+  if (session.reading !== undefined || !session.alive || broker.readingPlaces.isWaiting(session)) return;
+  if (!isWanted(session) && session.pending.runToSweep(broker.turn.wallMs) === undefined) return;
+  if (broker.readingPlaces.take(session, broker.turn.monotonicMs)) begin(broker, session);
 }
 
 /** The "read-back" event. */
@@ -65,31 +55,29 @@ export function handleReadBack(
 ): void {
   const { reading } = session;
   if (!session.alive || reading === undefined) return; // it has ended meanwhile
-  if (answer instanceof Error) {
-    // Nothing is lost, and the Client can do nothing about it: its messages come when the disk can be read again.
-    broker.log.readBackFailed(session.clientId, answer);
-    if (reading.sweep !== undefined) endSweep(reading.run, reading.sweep, false);
-    return broker.postLater({ kind: "read-again", session }, RETRY_MS);
-  }
-  const messages = answer.map((record) => outgoingOf(session, record));
-  const throughPosition = lastRead(reading, messages);
-  if (reading.sweep !== undefined) return goOnSweeping(broker, session, reading, messages, throughPosition);
-  session.reading = undefined;
-  const isLive = (outgoing: OutgoingMessage) => outgoing.expiresAtMs > broker.turn.wallMs;
-  for (const outgoing of messages) if (!isLive(outgoing)) dropOfRun(broker, session, reading.run, outgoing);
-  const missing = session.pending.readBack(messages.filter(isLive), throughPosition);
-  if (missing > 0) broker.log.messagesMissing(session.clientId, missing);
-  session.pending.trim((dropped) => dropFromQueue(broker, session, dropped));
-  // Resumed without an expiry, it was stored for the sake of its runs alone.
-  if (!session.persists && !session.pending.hasRuns) storeSession(broker, session);
-  pump(broker, session);
-  readBackIfNeeded(broker, session);
+  broker.readingPlaces.leave(session);
+  if (answer instanceof Error) failed(broker, session, reading, answer);
+  else takeIn(broker, session, reading, answer.map((record) => outgoingOf(session, record)));
+  // Those that wait look at what is left of the total after this one has taken its part.
+  startWaiting(broker);
 }
 
 /** The "read-again" event. */
 export function handleReadAgain(broker: Broker, session: ClientSession): void {
   session.reading = undefined;
   if (session.pending.hasRuns) readBackIfNeeded(broker, session);
+}
+
+/** The session has ended: the store may never answer. */
+export function endReading(broker: Broker, session: ClientSession): void {
+  broker.readingPlaces.leave(session);
+  startWaiting(broker);
+}
+
+/** To be called with each tick. */
+export function checkReadings(broker: Broker): void {
+  if (broker.store.trouble !== undefined) broker.readingPlaces.takeBack(broker.turn.monotonicMs - PATIENCE_MS);
+  startWaiting(broker);
 }
 
 /** A message as the store has it. */
@@ -113,15 +101,73 @@ function isWanted(session: ClientSession): boolean {
   return pending.isOverdrawn || (pending.isShort && session.isConnected);
 }
 
-function ask(broker: Broker, session: ClientSession, firstPosition: number, reading: Reading): void {
+/** Those whose turn it is. */
+function startWaiting(broker: Broker): void {
+  const { readingPlaces, turn } = broker;
+  for (
+    let next = readingPlaces.next(turn.monotonicMs);
+    next !== undefined;
+    next = readingPlaces.next(turn.monotonicMs)
+  ) {
+    begin(broker, next);
+  }
+}
+
+/** It has a place: asks for what it needs now, which may have changed since it wanted one. */
+function begin(broker: Broker, session: ClientSession): void {
+  const { pending, reading } = session;
+  if (reading?.sweep !== undefined) {
+    if (!isWanted(session)) return ask(broker, session, reading);
+    endSweep(reading.run, reading.sweep, false);
+    session.reading = undefined;
+  }
+  if (isWanted(session)) {
+    const run = pending.firstRun!;
+    const { firstPosition, lastPosition } = run;
+    return ask(broker, session, { run, firstPosition, lastPosition, bytesMax: pending.readBytesMax, sweep: undefined });
+  }
+  const run = pending.runToSweep(broker.turn.wallMs);
+  if (run === undefined) return broker.readingPlaces.leave(session);
+  const sweep = { formerExpiryMs: run.earliestExpiryMs, earliestExpiryMs: Infinity };
+  run.earliestExpiryMs = Infinity; // from now on: of those that are added meanwhile
+  const { firstPosition, lastPosition } = run;
+  ask(broker, session, { run, firstPosition, lastPosition, bytesMax: SWEEP_BYTES, sweep });
+}
+
+function ask(broker: Broker, session: ClientSession, reading: Reading): void {
   session.reading = reading;
   broker.store.readOutgoing(
     session.clientId,
-    firstPosition,
+    reading.firstPosition,
     reading.lastPosition,
     reading.bytesMax,
     (answer) => broker.post({ kind: "read-back", session, answer }),
   );
+}
+
+/** Nothing is lost, and the Client can do nothing about it: its messages come when the disk can be read again. */
+function failed(broker: Broker, session: ClientSession, reading: Reading, error: Error): void {
+  broker.log.readBackFailed(session.clientId, error);
+  if (reading.sweep !== undefined) endSweep(reading.run, reading.sweep, false);
+  // Until then the session is not asked for: it still has its `reading`.
+  broker.postLater({ kind: "read-again", session }, RETRY_MS);
+}
+
+function takeIn(broker: Broker, session: ClientSession, reading: Reading, messages: readonly OutgoingMessage[]): void {
+  const throughPosition = lastRead(reading, messages);
+  if (reading.sweep !== undefined) {
+    return goOnSweeping(broker, session, reading, reading.sweep, messages, throughPosition);
+  }
+  session.reading = undefined;
+  const isLive = (outgoing: OutgoingMessage) => outgoing.expiresAtMs > broker.turn.wallMs;
+  for (const outgoing of messages) if (!isLive(outgoing)) dropOfRun(broker, session, reading.run, outgoing);
+  const missing = session.pending.readBack(messages.filter(isLive), throughPosition);
+  if (missing > 0) broker.log.messagesMissing(session.clientId, missing);
+  session.pending.trim((dropped) => dropFromQueue(broker, session, dropped));
+  // Resumed without an expiry, it was stored for the sake of its runs alone.
+  if (!session.persists && !session.pending.hasRuns) storeSession(broker, session);
+  pump(broker, session);
+  readBackIfNeeded(broker, session);
 }
 
 /** Up to where there is nothing of what was asked for that was not read: all of it, unless the answer is as long as it
@@ -135,20 +181,23 @@ function lastRead(reading: Reading, messages: readonly OutgoingMessage[]): numbe
 function goOnSweeping(
   broker: Broker,
   session: ClientSession,
-  { run, lastPosition, bytesMax }: Reading,
+  reading: Reading,
+  sweep: Sweep,
   messages: readonly OutgoingMessage[],
   throughPosition: number,
 ): void {
-  const sweep = session.reading!.sweep!;
+  const { run, lastPosition } = reading;
   for (const outgoing of messages) {
     if (outgoing.expiresAtMs <= broker.turn.wallMs) dropOfRun(broker, session, run, outgoing);
     else if (outgoing.expiresAtMs < sweep.earliestExpiryMs) sweep.earliestExpiryMs = outgoing.expiresAtMs;
   }
-  const isThrough = throughPosition >= lastPosition;
-  if (!isThrough && !isWanted(session)) {
-    return ask(broker, session, throughPosition + 1, { run, lastPosition, bytesMax, sweep });
+  if (throughPosition < lastPosition) {
+    // Behind those that wait.
+    session.reading = { ...reading, firstPosition: throughPosition + 1 };
+    if (broker.readingPlaces.take(session, broker.turn.monotonicMs)) begin(broker, session);
+    return;
   }
-  endSweep(run, sweep, isThrough);
+  endSweep(run, sweep, true);
   session.reading = undefined;
   readBackIfNeeded(broker, session);
 }

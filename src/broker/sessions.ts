@@ -5,6 +5,7 @@ import { Timer } from "../base/timer_wheel.ts";
 import { NEVER_EXPIRES_S } from "../session/session.ts";
 import type { Broker } from "./broker.ts";
 import type { ClientSession } from "./client_session.ts";
+import { endReading } from "./read_back.ts";
 import type { ClientSubscription } from "./route.ts";
 import { handOverShared } from "./shared_subscriptions.ts";
 import { removeSubscription } from "./subscriptions.ts";
@@ -73,6 +74,7 @@ export function endSession(broker: Broker, session: ClientSession): void {
   handOverShared(broker, session, true);
   session.pending.clear();
   session.window.clear();
+  endReading(broker, session);
   unstoreSession(broker, session);
   publishWill(broker, session);
 }

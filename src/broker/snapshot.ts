@@ -21,6 +21,8 @@ export interface BrokerSnapshot {
   readonly timers: number;
   /** Actions that wait for the store. */
   readonly heldActions: number;
+  /** Sessions whose queued messages the store is asked for, or will be when it is their turn. */
+  readonly readings: number;
   readonly isShuttingDown: boolean;
 }
 
@@ -43,6 +45,7 @@ export function takeSnapshot(broker: Broker): BrokerSnapshot {
     outboundBytes,
     timers: broker.wheel.size,
     heldActions: broker.gate.length,
+    readings: broker.readingPlaces.size,
     isShuttingDown: broker.isShuttingDown,
   };
 }

@@ -602,6 +602,7 @@ export class Simulation {
       "queuedBytes",
       "timers",
       "heldActions",
+      "readings",
       "retainedWalks",
     ] as const;
     for (const name of names) {

@@ -46,6 +46,8 @@ export class DelayedStore implements Store {
   readError: Error | undefined = undefined;
   /** Reads that were answered. */
   readsAnswered = 0;
+  /** All that was asked, in its order. */
+  readonly reads: { readonly clientId: string; readonly bytesMax: number }[] = [];
 
   /** @param memory what an earlier store left. */
   constructor(memory = new MemoryStore()) {
@@ -161,6 +163,7 @@ export class DelayedStore implements Store {
 
   readOutgoing(...[clientId, first, last, bytesMax, answer]: Parameters<Store["readOutgoing"]>): void {
     const deletions = this.#deletionsOf(clientId);
+    this.reads.push({ clientId, bytesMax });
     this.#readers.push({ ticket: this.#ticket, clientId, deletions, first, last, bytesMax, answer });
     if (!this.#isHeld) setTimeout(() => this.#isHeld || this.#answerReadable());
   }
