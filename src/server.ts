@@ -39,6 +39,8 @@ export interface LoadedReport extends LoadReport {
 export interface RunningServer {
   /** Where it listens: "mqtt://127.0.0.1:1883". */
   readonly urls: string[];
+  /** What the owner should know of the data folder, a line each; [] = nothing. */
+  readonly notices: readonly string[];
   /** What came back from the store. */
   readonly loaded: LoadedReport;
   /** Resolves when the server has ended. */
@@ -166,6 +168,7 @@ export async function startServer(
   };
   return {
     urls: listeners.map((listener) => listener.url),
+    notices: store instanceof SqliteStore ? store.notices : [],
     loaded,
     finished: finished.promise,
     stop: () => stopping ??= stop(),

@@ -13,6 +13,7 @@ import { QueueReader } from "./queue_reader.ts";
 import { RecordReader } from "./record_codec.ts";
 import type { OutgoingRecord, SessionRecord, Store, StoreVisitor, SubscriptionRecord } from "./store.ts";
 import { StoreTime } from "./store_time.ts";
+import { causeOf } from "./store_trouble.ts";
 import { StoreThread } from "./thread_handle.ts";
 import type { StoreAnswer } from "./thread_messages.ts";
 
@@ -114,6 +115,11 @@ export class SqliteStore implements Store {
 
   get trouble(): string | undefined {
     return this.#trouble;
+  }
+
+  /** What the owner should know of the folder, a line each; [] = nothing. */
+  get notices(): readonly string[] {
+    return this.#folder.notices;
   }
 
   get wallOffsetMs(): number {
@@ -329,9 +335,9 @@ function identityOf(file: string): string | undefined {
 /** Sets a damaged file aside, and lets the folder go. */
 function failureOf(answer: StoreAnswer, folder: DataFolder): Error {
   const { reason, isDamaged } = answer as StoreAnswer & { kind: "failed" };
-  const error = isDamaged
-    ? folder.setAside(reason)
-    : new DataFolderError(`the store ${folder.storeFile} cannot be opened: ${reason}`);
+  const error = isDamaged ? folder.setAside(reason) : new DataFolderError(
+    `the store ${folder.storeFile} cannot be opened: ${causeOf(new Error(reason), folder.storeFile)}`,
+  );
   folder.release();
   return error;
 }

@@ -38,6 +38,7 @@ for (const [task, file, runtime] of TASKS) {
           "server.ts",
           "store_thread.ts",
           "reading_thread.ts",
+          "backup_thread.ts",
           "cli",
           "broker",
           "valibot",
