@@ -177,13 +177,21 @@ Deno.test("DataFolder.open() says what to do about a file in the place of the fo
 
 Deno.test({
   name: "DataFolder.open() says what to do about a folder that may not be written",
-  // Root may write everywhere.
-  ignore: Deno.build.os === "windows" || Deno.uid() === 0,
-  fn() {
+  ignore: Deno.build.os === "windows",
+  async fn() {
     using parent = new TemporaryFolder();
+    using home = new TemporaryFolder();
+    // Root may write everywhere, and has to become somebody else.
+    const isRoot = Deno.uid() === 0;
+    if (isRoot) { for (const { path } of [parent, home]) Deno.chownSync(path, NOBODY, NOBODY); }
+    const messageOf = async (path: string) =>
+      isRoot ? (await asNobody(home, `DataFolder.open(${JSON.stringify(path)})`)).message : refused(path);
     Deno.chmodSync(parent.path, 0o500);
-    assertMatch(refused(parent.path), /this user \d+ may not use .*, which belongs to the user \d+; run as its owner/);
-    assertMatch(refused(parent.file("inner")), /this user \d+ may not use /);
+    assertMatch(
+      await messageOf(parent.path),
+      /this user \d+ may not use .*, which belongs to the user \d+.*; run as its owner/,
+    );
+    assertMatch(await messageOf(parent.file("inner")), /this user \d+ may not use /);
     Deno.chmodSync(parent.path, 0o700);
   },
 });
@@ -214,7 +222,7 @@ Deno.test({
 const NOBODY = 65534;
 
 /** What an expression throws when that user runs it. */
-async function asNobody(parent: TemporaryFolder, expression: string): Promise<{ message: string }> {
+async function asNobody(home: TemporaryFolder, expression: string): Promise<{ message: string }> {
   const module = new URL("../../src/persistence/data_folder.ts", import.meta.url).href;
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -222,10 +230,10 @@ async function asNobody(parent: TemporaryFolder, expression: string): Promise<{ 
       `import { DataFolder } from ${JSON.stringify(module)};
        try { ${expression} } catch ({ message }) { console.log(JSON.stringify({ message })) }`,
     ],
-    cwd: parent.path,
+    cwd: home.path,
     uid: NOBODY,
     gid: NOBODY,
-    env: { DENO_DIR: parent.file("deno"), HOME: parent.path },
+    env: { DENO_DIR: home.file("deno"), HOME: home.path },
   }).output();
   assertEquals(new TextDecoder().decode(stderr), "");
   return JSON.parse(new TextDecoder().decode(stdout));
