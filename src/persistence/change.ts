@@ -1,4 +1,4 @@
-/** The kinds of changes in a packed batch, and what each consists of: `gathered_batch.ts` writes them, `batch_commit.ts`
+/** The kinds of changes in a packed batch, and what each consists of: `pack_changes.ts` writes them, `batch_commit.ts`
  * carries them out. A batch is: the store's time (8), the machine's time (8), changes to the end, in an order in which
  * nothing is deleted that a later one refers to. @module */
 

@@ -5,9 +5,18 @@
 import type { ApplicationMessage } from "../packet/application_message.ts";
 import type { OutgoingMessage } from "../session/outgoing_message.ts";
 import { Change } from "./change.ts";
-import { messageLength, writeMessage } from "./message_codec.ts";
+import {
+  packDeleted,
+  packMessage,
+  packOutgoing,
+  packProgress,
+  packReference,
+  packSession,
+  packSubscription,
+} from "./pack_changes.ts";
 import { PackedWriter } from "./packed_bytes.ts";
 import type { SessionRecord, SubscriptionRecord } from "./store.ts";
+import type { StoredSession } from "./stored_session.ts";
 
 /** What one change costs in memory beside a message. */
 const CHANGE_BYTES = 100;
@@ -16,27 +25,6 @@ const CHANGE_BYTES = 100;
 const INLINE_BYTES_MAX = 900;
 /** So many places for messages are kept, be they in use or not. */
 const SLOTS_KEPT = 4096;
-
-/** What the store remembers of a session. */
-export class StoredSession {
-  /** First and last position of each run that the present batch deletes. */
-  readonly deleted: number[] = [];
-  /** The batch in which a message was put last. */
-  lastPut = 0;
-  /** The furthest position of a message that the batches which are not safe delete from the file, and the last of them. */
-  deletedUpTo = 0;
-  deletedUpToIn = 0;
-  /** It was deleted: what was told of it before need not be written. */
-  isGone = false;
-
-  constructor(readonly key: number) {}
-
-  /** The batch before which the file does not say what is queued from `position` on. Those that are acknowledged are
-   * before it: reading on need not wait for them. */
-  changedIn(position: number): number {
-    return this.deletedUpTo < position ? this.lastPut : Math.max(this.lastPut, this.deletedUpToIn);
-  }
-}
 
 export class GatheredBatch {
   /** Its ticket. */
@@ -138,20 +126,7 @@ export class GatheredBatch {
   }
 
   putSession(session: StoredSession, record: SessionRecord): void {
-    const writer = this.#other(Change.PutSession, session);
-    writer.string(record.clientId);
-    writer.uint8(record.userName === undefined ? 0 : 1);
-    writer.string(record.userName ?? "");
-    writer.string(record.remoteHost);
-    writer.uint8(record.isConnected ? 1 : 0);
-    writer.uint32(record.sessionExpiryInterval);
-    writer.float64(record.expiresAtMs);
-    writer.uint8(record.will === undefined ? 0 : 1);
-    if (record.will === undefined) return;
-    writer.uint32(record.will.willDelayInterval);
-    writer.float64(record.willDueAtMs);
-    writer.uint32(messageLength(record.will.message));
-    writeMessage(writer, record.will.message);
+    packSession(this.#other(Change.PutSession, session), record);
   }
 
   deleteSession(session: StoredSession): void {
@@ -160,12 +135,7 @@ export class GatheredBatch {
   }
 
   putSubscription(session: StoredSession, record: SubscriptionRecord): void {
-    const writer = this.#other(Change.PutSubscription, session);
-    writer.string(record.fullFilter);
-    writer.uint8(record.qos);
-    writer.uint8(record.noLocal ? 1 : 0);
-    writer.uint8(record.retainAsPublished ? 1 : 0);
-    writer.uint32(record.subscriptionIdentifier);
+    packSubscription(this.#other(Change.PutSubscription, session), record);
   }
 
   deleteSubscription(session: StoredSession, fullFilter: string): void {
@@ -189,15 +159,7 @@ export class GatheredBatch {
     const bodies = new Set<number>();
     this.#packOutgoing(writer, bodies);
     this.#packRetained(writer, bodies);
-    for (const session of this.#deleting) {
-      const { key, deleted } = session;
-      for (let i = 0; i < deleted.length; i += 2) {
-        writer.uint8(Change.DeleteOutgoing);
-        writer.float64(key);
-        writer.float64(deleted[i]);
-        writer.float64(deleted[i + 1]);
-      }
-    }
+    for (const session of this.#deleting) packDeleted(writer, session);
     // Sessions are deleted last: what was told of them before goes with them.
     writer.raw(this.#others.written);
     this.begin();
@@ -229,8 +191,9 @@ export class GatheredBatch {
     this.#bytes += CHANGE_BYTES + topicName.length + (message?.buffer.length ?? 0);
   }
 
-  /** A long message counts once, however many sessions it is for. */
+  /** A long message counts once, however many sessions it is for; one that is in the file already, nothing. */
   #hold(outgoing: OutgoingMessage): void {
+    if (outgoing.isOnDisk) return;
     const { messageBytes, message } = outgoing;
     if (messageBytes <= INLINE_BYTES_MAX) {
       this.#bytes += messageBytes;
@@ -242,6 +205,7 @@ export class GatheredBatch {
   }
 
   #letGo(outgoing: OutgoingMessage): void {
+    if (outgoing.isOnDisk) return;
     const { messageBytes, message } = outgoing;
     if (messageBytes > INLINE_BYTES_MAX) {
       const holders = this.#holders.get(message)! - 1;
@@ -284,11 +248,7 @@ export class GatheredBatch {
       const { message } = outgoing;
       const progress = this.#slotProgress[i];
       if (outgoing.isOnDisk) {
-        writer.uint8(Change.UpdateOutgoing);
-        writer.float64(session.key);
-        writer.float64(outgoing.position);
-        writer.uint8(progress >>> 16);
-        writer.uint16(progress & 0xffff);
+        packProgress(writer, session, outgoing, progress);
         continue;
       }
       outgoing.isOnDisk = true;
@@ -334,37 +294,4 @@ export class GatheredBatch {
 /** With what stands beside the message in its row. */
 function isShort({ messageBytes, sharedBy }: OutgoingMessage): boolean {
   return messageBytes + (sharedBy?.fullFilter.length ?? 0) <= INLINE_BYTES_MAX;
-}
-
-function packOutgoing(
-  writer: PackedWriter,
-  session: StoredSession,
-  outgoing: OutgoingMessage,
-  progress: number,
-  bodyKey: number,
-): void {
-  writer.uint8(Change.PutOutgoing);
-  writer.float64(session.key);
-  writer.float64(outgoing.position);
-  writer.uint8(progress >>> 16);
-  writer.uint16(progress & 0xffff);
-  writer.uint8(outgoing.qos);
-  writer.uint8(outgoing.retain ? 1 : 0);
-  writer.float64(outgoing.expiresAtMs);
-  writer.string(outgoing.sharedBy?.fullFilter ?? "");
-  const identifiers = outgoing.subscriptionIdentifiers;
-  writer.uint32(identifiers?.length ?? 0);
-  if (identifiers !== undefined) { for (const identifier of identifiers) writer.uint32(identifier); }
-  writer.uint32(outgoing.messageBytes);
-  packReference(writer, outgoing.message, bodyKey);
-}
-
-function packReference(writer: PackedWriter, message: ApplicationMessage, bodyKey: number): void {
-  writer.float64(bodyKey);
-  if (bodyKey === 0) packMessage(writer, message);
-}
-
-function packMessage(writer: PackedWriter, message: ApplicationMessage): void {
-  writer.uint32(messageLength(message));
-  writeMessage(writer, message);
 }

@@ -4,7 +4,8 @@
 import { copyBytes } from "../packet/copy_bytes.ts";
 
 const START_BYTES = 4096;
-/** Strings up to so many characters are written without being measured first. */
+const KEPT_BYTES_MAX = 1024 * 1024;
+/** UTF-8 bytes of one UTF-16 code unit at most. */
 const CHARACTER_BYTES_MAX = 3;
 const encoder = new TextEncoder();
 /** A U+FEFF at the beginning is a character like any other [MQTT-1.5.4-3]. */
@@ -30,8 +31,12 @@ export class PackedWriter {
     return this.#buffer.subarray(0, this.#length);
   }
 
+  /** Begins anew, and keeps no more room than is usual. */
   clear(): void {
     this.#length = 0;
+    if (this.#buffer.length <= KEPT_BYTES_MAX) return;
+    this.#buffer = new Uint8Array(START_BYTES);
+    this.#view = new DataView(this.#buffer.buffer);
   }
 
   uint8(value: number): void {
