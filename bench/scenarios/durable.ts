@@ -21,7 +21,7 @@ Options:
   --scenario LIST  only these                                         (default ${SCENARIOS.map(({ id }) => id)})
   --brokers LIST   only these                                         (default ${BROKER_NAMES})
   --seconds S      how long each run of a, b, c and d is measured     (default ${BENCH_SIZE.seconds})
-  --rounds N       rounds of each scenario, medians are shown         (default 3 of c, 1 of the others)
+  --rounds N       rounds of each scenario, medians are shown         (default 5 of c, 1 of the others)
   --json FILE      write everything that was measured into this file
   --help           show this help
 

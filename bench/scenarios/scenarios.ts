@@ -61,13 +61,12 @@ const DELIVERED: Metric = {
   isCompared: true,
   of: (result) => result.deliveredPerSecond,
 };
-const BUSY: Metric = {
-  name: "load generator",
-  unit: "% of a core",
-  digits: 0,
-  isCompared: false,
-  of: (result) => result.generatorBusy * 100,
-};
+const BUSY = [busy("broker", "brokerBusy"), busy("load generator", "generatorBusy")];
+
+function busy(name: string, field: "brokerBusy" | "generatorBusy"): Metric {
+  const of = ({ [field]: cores }: LoadResult) => cores === undefined ? undefined : cores * 100;
+  return { name, unit: "% of a core", digits: 0, isCompared: false, of };
+}
 
 function rss(name: string, field: "rssStart" | "rssPublished" | "rssEnd"): Metric {
   const of = ({ [field]: bytes }: LoadResult) => bytes === undefined ? undefined : bytes / MIB;
@@ -79,7 +78,7 @@ function latency(field: "deliveryMs" | "acknowledgementMs", quantile: "p50" | "p
   return { name, unit: "ms", digits: 2, isCompared: true, of: (result) => result[field]?.[quantile] };
 }
 
-const FLAT_OUT = [DELIVERED, rss("RSS under load", "rssPublished"), rss("RSS at the end", "rssEnd"), BUSY];
+const FLAT_OUT = [DELIVERED, rss("RSS under load", "rssPublished"), rss("RSS at the end", "rssEnd"), ...BUSY];
 const EVERYBODY = ["full", "normal", "off", "mosquitto"] as const;
 const PEER_FIRST = ["mosquitto", "off"] as const;
 
@@ -114,7 +113,7 @@ export const SCENARIOS: readonly Scenario[] = [
       latency("acknowledgementMs", "p50"),
       latency("acknowledgementMs", "p99"),
       rss("RSS at the end", "rssEnd"),
-      BUSY,
+      ...BUSY,
     ],
     load: (size) => ({
       ...pairs(size),
@@ -127,7 +126,7 @@ export const SCENARIOS: readonly Scenario[] = [
     title: "QoS 1 to subscribers that do not persist, flat out",
     brokers: ["full", "off"],
     references: ["off"],
-    rounds: 3,
+    rounds: 5,
     metrics: FLAT_OUT,
     load: (size) => ({ ...pairs(size), isPersistent: false }),
   },
@@ -152,7 +151,7 @@ export const SCENARIOS: readonly Scenario[] = [
       rss("RSS before", "rssStart"),
       rss("RSS with all queued", "rssPublished"),
       rss("RSS with all drained", "rssEnd"),
-      BUSY,
+      ...BUSY,
     ],
     load: (size) => ({ ...pairs(size), isQueued: true, messagesMax: Math.ceil(size.queuedMessages / size.pairs) }),
   },

@@ -58,6 +58,9 @@ export interface LoadResult {
   /** When the last message was published; those that are queued all wait then. */
   readonly rssPublished?: number;
   readonly rssEnd?: number;
-  /** Processor time of the load generator by time passed: near 1 it is the limit, and not the broker. */
+  /** Processor time by time passed: 1 is a whole core. A generator near 1 beside a broker that has time left would be the
+   * limit itself; beside a broker that writes every packet alone it merely reads them as they come. */
   readonly generatorBusy: number;
+  /** All threads; undefined where the system does not tell it in a file. */
+  readonly brokerBusy?: number;
 }

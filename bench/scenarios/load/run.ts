@@ -13,6 +13,15 @@ const LOOK_MS = 2;
 /** Connections that are opened, or ended, at the same time. */
 const AT_ONCE = 20;
 
+/** The unit of times in /proc/…/stat: USER_HZ is 100 on every machine that Deno runs on. */
+const LINUX_TICK_MS = 10;
+
+/** Used so far. */
+interface ProcessorMs {
+  readonly generator: number;
+  readonly broker: number | undefined;
+}
+
 /** Where counts and latencies begin and end. */
 interface Mark {
   readonly atMs: number;
@@ -92,13 +101,13 @@ export class Run {
     else this.#pace(messagesPerSecond, startMs);
     await this.#until(() => performance.now() - startMs >= warmUpSeconds * 1000);
     const from = this.#mark();
-    const cpu = cpuUsage();
+    const cpu = this.#processorMs();
     this.#measuredFromMs = from.atMs;
     await this.#until(() =>
       performance.now() - from.atMs >= seconds * 1000 || (this.#isThrough() && this.#isDelivered())
     );
     const to = this.#mark();
-    const generatorBusy = busy(cpu, to.atMs - from.atMs);
+    const busy = this.#busy(cpu, to.atMs - from.atMs);
     this.#measuredToMs = to.atMs;
     for (const publisher of this.#publishers) publisher.stop();
     const rssPublished = this.#rss();
@@ -112,14 +121,14 @@ export class Run {
       rssStart,
       rssPublished,
       rssEnd: this.#rss(),
-      generatorBusy,
+      ...busy,
     };
   }
 
   /** The subscribers are away until everything waits for them. */
   async #queue(): Promise<LoadResult> {
     const rssStart = this.#rss();
-    const cpu = cpuUsage();
+    const cpu = this.#processorMs();
     const startMs = performance.now();
     for (const publisher of this.#publishers) publisher.startFlatOut();
     await this.#untilStalled(() => this.#isThrough());
@@ -137,7 +146,7 @@ export class Run {
       rssStart,
       rssPublished,
       rssEnd: this.#rss(),
-      generatorBusy: busy(cpu, performance.now() - startMs),
+      ...this.#busy(cpu, performance.now() - startMs),
     };
   }
 
@@ -221,6 +230,24 @@ export class Run {
     return verdict;
   }
 
+  #busy(since: ProcessorMs, ms: number): Pick<LoadResult, "generatorBusy" | "brokerBusy"> {
+    const now = this.#processorMs();
+    const brokerBusy = now.broker === undefined ? undefined : (now.broker - since.broker!) / ms;
+    return { generatorBusy: (now.generator - since.generator) / ms, brokerBusy };
+  }
+
+  #processorMs(): ProcessorMs {
+    const { user, system } = cpuUsage();
+    const generator = (user + system) / 1000;
+    try {
+      // The name of the program, in brackets, may hold spaces: what counts is behind it.
+      const stat = Deno.readTextFileSync(`/proc/${this.job.brokerPid}/stat`).split(") ")[1].split(" ");
+      return { generator, broker: (Number(stat[11]) + Number(stat[12])) * LINUX_TICK_MS };
+    } catch {
+      return { generator, broker: undefined };
+    }
+  }
+
   /** Linux tells it in a file; elsewhere there is nothing to read without another program. */
   #rss(): number | undefined {
     try {
@@ -235,10 +262,4 @@ export class Run {
 
 function perSecond(messages: number, ms: number): number {
   return messages / ms * 1000;
-}
-
-/** The part of one core that this process has used since then. */
-function busy(since: { user: number; system: number }, ms: number): number {
-  const { user, system } = cpuUsage(since);
-  return (user + system) / 1000 / ms;
 }
