@@ -38,7 +38,8 @@ for (const scenario of SCENARIOS) {
     const rows = rowsOf(scenario, runs);
     assertEquals(rows.map(({ metric }) => metric), scenario.metrics.map(({ name }) => name));
     for (const { values, metric } of rows) {
-      if (!metric.startsWith("RSS")) {
+      // Not every system tells these, and a tiny run may be shorter than one tick of the broker's processor time.
+      if (!/^(RSS|broker)/.test(metric)) {
         assert(values.full! > 0 && values.off! > 0, `${metric}: ${JSON.stringify(values)}`);
       }
     }
