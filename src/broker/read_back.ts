@@ -64,7 +64,7 @@ export function handleReadBack(
 
 /** The "read-again" event. */
 export function handleReadAgain(broker: Broker, session: ClientSession): void {
-  session.reading = undefined;
+  endQuestion(session);
   if (session.pending.hasRuns) readBackIfNeeded(broker, session);
 }
 
@@ -119,7 +119,7 @@ function begin(broker: Broker, session: ClientSession): void {
   if (reading?.sweep !== undefined) {
     if (!isWanted(session)) return ask(broker, session, reading);
     endSweep(reading.run, reading.sweep, false);
-    session.reading = undefined;
+    endQuestion(session);
   }
   if (isWanted(session)) {
     const run = pending.firstRun!;
@@ -136,6 +136,7 @@ function begin(broker: Broker, session: ClientSession): void {
 
 function ask(broker: Broker, session: ClientSession, reading: Reading): void {
   session.reading = reading;
+  reading.run.isBeingRead = true;
   broker.store.readOutgoing(
     session.clientId,
     reading.firstPosition,
@@ -143,6 +144,11 @@ function ask(broker: Broker, session: ClientSession, reading: Reading): void {
     reading.bytesMax,
     (answer) => broker.post({ kind: "read-back", session, answer }),
   );
+}
+
+function endQuestion(session: ClientSession): void {
+  if (session.reading !== undefined) session.reading.run.isBeingRead = false;
+  session.reading = undefined;
 }
 
 /** Nothing is lost, and the Client can do nothing about it: its messages come when the disk can be read again. */
@@ -158,7 +164,7 @@ function takeIn(broker: Broker, session: ClientSession, reading: Reading, messag
   if (reading.sweep !== undefined) {
     return goOnSweeping(broker, session, reading, reading.sweep, messages, throughPosition);
   }
-  session.reading = undefined;
+  endQuestion(session);
   const isLive = (outgoing: OutgoingMessage) => outgoing.expiresAtMs > broker.turn.wallMs;
   for (const outgoing of messages) if (!isLive(outgoing)) dropOfRun(broker, session, reading.run, outgoing);
   const missing = session.pending.readBack(messages.filter(isLive), throughPosition);
@@ -198,7 +204,7 @@ function goOnSweeping(
     return;
   }
   endSweep(run, sweep, true);
-  session.reading = undefined;
+  endQuestion(session);
   readBackIfNeeded(broker, session);
 }
 

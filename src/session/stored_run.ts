@@ -10,6 +10,8 @@ export class StoredRun {
   /** None of them expires before this, in milliseconds of the wall clock; Infinity = none expires. A lower bound; 0 =
    * nobody knows, as after a restart. */
   earliestExpiryMs = Infinity;
+  /** The store is being asked for some of them: who has asked will come back to this very run. */
+  isBeingRead = false;
 
   /** @param firstPosition, lastPosition between which they are, both included; others of the session are not. */
   constructor(public firstPosition: number, public lastPosition: number) {}
@@ -25,6 +27,16 @@ export class StoredRun {
     this.messages++;
     this.messageBytes += outgoing.messageBytes;
     if (outgoing.expiresAtMs < this.earliestExpiryMs) this.earliestExpiryMs = outgoing.expiresAtMs;
+  }
+
+  /** Takes over all of the run behind it, of which nothing is left in between. @returns false: it is being read. */
+  join(next: StoredRun): boolean {
+    if (next.isBeingRead) return false;
+    this.lastPosition = next.lastPosition;
+    this.messages += next.messages;
+    this.messageBytes += next.messageBytes;
+    this.earliestExpiryMs = Math.min(this.earliestExpiryMs, next.earliestExpiryMs);
+    return true;
   }
 
   /** Some left it. The store may have counted differently: never below nothing. */

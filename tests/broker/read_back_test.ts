@@ -230,6 +230,45 @@ Deno.test("a sweep gives way to its own Client that wants its messages", async (
   assertEquals((await it.clients[0].expectPublish()).text, "a");
 });
 
+Deno.test("a run that is being swept is found again when the shared messages before it are handed over meanwhile", async () => {
+  const store = new DelayedStore();
+  const limits = { queuedInMemoryBytesMax: 0, queuedMessagesMax: 6, backpressureMsMax: 0 };
+  await using broker = await TestBroker.start({ store, config: { limits } });
+  const member = await broker.connect({ clientId: "m", properties: { ...LASTING, receiveMaximum: 1 } });
+  await member.subscribe(["t", "$share/g/s"], { qos: 1 });
+  const publisher = await broker.connect();
+  const publish = (topicName: string, text: string, properties = {}) =>
+    publisher.publishAcknowledged(topicName, text, { qos: 1, properties });
+  // In flight, in the head of the queue, in a run, in memory behind it, and in a run again.
+  await publish("t", "a");
+  assertEquals((await member.expectPublish()).text, "a");
+  await publish("t", "b");
+  while (broker.server.snapshot().readings > 0) await new Promise((resolve) => setTimeout(resolve));
+  await publish("t", "c");
+  await publish("s", "shared");
+  for (const text of ["d", "e", "f"]) await publish("t", text, { messageExpiryInterval: 10 });
+  const heir = await broker.connect({ clientId: "heir" });
+  await heir.subscribe("$share/g/s", { qos: 1 });
+  const reads = store.reads.length;
+  await broker.advance(20_000);
+  store.hold();
+  await publisher.publish("t", "finds it full", { qos: 1 });
+  await publisher.expect(PacketType.Puback);
+  assertEquals(store.reads.length, reads + 1);
+  await broker.lose(member);
+  assertEquals((await heir.expectPublish()).text, "shared");
+  store.release();
+  await broker.advance(1);
+  const back = await broker.connect({ clientId: "m", cleanStart: false, properties: LASTING });
+  for (const text of ["a", "b", "c"]) {
+    const message = await back.expectPublish();
+    assertEquals(message.text, text);
+    await back.acknowledge(PacketType.Puback, message.packetIdentifier);
+  }
+  await back.expectNothing();
+  assertEquals(broker.lines.filter(({ text }) => text.includes("not in the store")), []);
+});
+
 Deno.test("ReadingPlaces gives each its place in the order they came, and keeps the turn of who asks again", () => {
   const places = new ReadingPlaces(2);
   const [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map((id) => new ClientSession(id, undefined, DEFAULT_LIMITS));

@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { ByteBudget } from "../../src/base/byte_budget.ts";
 import type { OutgoingMessage } from "../../src/session/outgoing_message.ts";
 import { PendingQueue } from "../../src/session/pending_queue.ts";
 import { outgoing, textOf } from "./support.ts";
@@ -42,6 +43,15 @@ Deno.test("PendingQueue with drop-oldest loses nothing for a message that could 
   const queue = new PendingQueue(10, 3 * bytes, "drop-oldest");
   const long = "x".repeat(3 * bytes);
   assertEquals([pushAll(queue, ["a", "b", long]), contents(queue)], [long, "ab"]);
+});
+
+Deno.test("PendingQueue with drop-oldest makes room within its share of a total that others have used up", () => {
+  const total = new ByteBudget(1_000);
+  total.take(1_000);
+  const queue = new PendingQueue(2, 1e6, "drop-oldest", total);
+  assertEquals([pushAll(queue, ["a", "b", "c"]), contents(queue)], ["a", "bc"]);
+  const long = "x".repeat(70_000);
+  assertEquals([pushAll(queue, [long]), contents(queue)], [long, "bc"], "beyond the share nothing would help");
 });
 
 Deno.test("PendingQueue of no messages drops each, under both policies", () => {

@@ -142,6 +142,47 @@ Deno.test("PendingQueue.filter() passes over runs, and what it takes out between
   assertEquals(it.total.used, 0);
 });
 
+Deno.test("PendingQueue.filter() makes one of runs with nothing left between them", () => {
+  const it = new StoredQueue(1);
+  it.pushAll("ab");
+  it.push("x", { isShared: true });
+  it.push("c", { expiresAtMs: 100 });
+  it.push("y", { isShared: true });
+  it.pushAll("d");
+  it.queue.filter((outgoing) => {
+    if (outgoing.sharedBy === undefined) return true;
+    it.drop(outgoing); // the store forgets it
+    return false;
+  });
+  const { firstPosition, lastPosition, messages, messageBytes, earliestExpiryMs } = it.queue.firstRun!;
+  assertEquals([firstPosition, lastPosition, messages, earliestExpiryMs], [2, 6, 3, 100]);
+  assertEquals(messageBytes, 3 * message("a").buffer.byteLength);
+  assertEquals([it.inMemory, it.queue.length, it.queue.bytes], ["a", 4, 4 * bytes]);
+  it.pushAll("e");
+  assertEquals(it.queue.firstRun!.messages, 4);
+  assertEquals(it.readBack(), 0);
+  assertEquals([it.queue.hasRuns, it.drain()], [false, "abcde"]);
+});
+
+Deno.test("PendingQueue.filter() leaves a run that is being read as it is", () => {
+  const queue = new PendingQueue(1_000, 1e9, "drop-newest", new ByteBudget(1e9), 0);
+  const runs: StoredRun[] = [];
+  for (let from = 1; from <= 5; from += 2) runs.push(new StoredRun(from, from));
+  for (const run of runs) {
+    run.messages = 1;
+    run.messageBytes = 10;
+    queue.restoreRun(run);
+    queue.restore(outgoing("x"));
+  }
+  runs[1].isBeingRead = true;
+  queue.filter(() => false);
+  // The third one has joined the second, which is not joined to the first.
+  assertEquals(runs.map(({ lastPosition, messages }) => [lastPosition, messages]), [[1, 1], [5, 2], [5, 1]]);
+  assertEquals([queue.length, queue.memoryBytes], [3, 0]);
+  queue.readBack([outgoing("a")], 1);
+  assertEquals(queue.firstRun, runs[1]);
+});
+
 Deno.test("PendingQueue.isFilling, hasRoomFor() and the limits count runs", () => {
   const it = new StoredQueue(1, 4);
   it.pushAll("ab");

@@ -532,8 +532,7 @@ export class Simulation {
 
   // The end of a run.
 
-  /** Every Client that has a session resumes it. */
-  /** Also those that have no session to resume: the broker may still keep one of theirs, whose CONNECT to end it was lost,
+  /** Every Client that has a session resumes it. The others come, too: the broker may still keep one of theirs, whose CONNECT to end it was lost,
    * and messages of the Shared Subscription in it. */
   #resumeAll(): void {
     for (const client of this.#clients) {
