@@ -266,6 +266,8 @@ Deno.test("a run that is being swept is found again when the shared messages bef
     await back.acknowledge(PacketType.Puback, message.packetIdentifier);
   }
   await back.expectNothing();
+  while (broker.server.snapshot().readings > 0) await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(broker.server.snapshot().queuedMessages, 0);
   assertEquals(broker.lines.filter(({ text }) => text.includes("not in the store")), []);
 });
 
