@@ -78,7 +78,16 @@ function latency(field: "deliveryMs" | "acknowledgementMs", quantile: "p50" | "p
   return { name, unit: "ms", digits: 2, isCompared: true, of: (result) => result[field]?.[quantile] };
 }
 
-const FLAT_OUT = [DELIVERED, rss("RSS under load", "rssPublished"), rss("RSS at the end", "rssEnd"), ...BUSY];
+/** Says the most where other programs run beside the bench: they take time from a broker, and no work off it. */
+const COST: Metric = {
+  name: "broker for a message",
+  unit: "µs",
+  digits: 2,
+  isCompared: true,
+  of: ({ brokerBusy, deliveredPerSecond }) =>
+    brokerBusy === undefined ? undefined : brokerBusy / deliveredPerSecond * 1_000_000,
+};
+const FLAT_OUT = [DELIVERED, COST, rss("RSS under load", "rssPublished"), rss("RSS at the end", "rssEnd"), ...BUSY];
 const EVERYBODY = ["full", "normal", "off", "mosquitto"] as const;
 const PEER_FIRST = ["mosquitto", "off"] as const;
 
