@@ -88,12 +88,12 @@ export const LIMIT_RULES = {
   queuedMessagesMax: rule(100_000, 0, COUNT_MAX, "messages", "messages that wait for one session"),
   /** The same queue by weight: 640 bytes each when the queue is full. */
   queuedBytesMax: rule(64 * MiB, 0, BYTES_MAX, "bytes", "messages that wait for one session"),
-  /** 600 messages of 256 bytes: what a client takes while more is read back from the disk. With 1 MiB a hundred clients
-   * that drain a million messages do so a quarter faster, and the broker takes 1 GB meanwhile instead of 500 MB. When
+  /** 1,200 messages of 256 bytes: what a client takes while more is read back from the disk. A hundred clients that drain
+   * a million messages at once make the broker take 750 MB; with half of this 500 MB, and they are a tenth slower. When
    * `queuedBytesTotalMax` is reached, each session keeps 64 KiB at most. A store without a disk cannot be read back: then
    * all of a queue is in memory. */
   queuedInMemoryBytesMax: rule(
-    256 * KiB,
+    512 * KiB,
     0,
     BYTES_MAX,
     "bytes",
