@@ -211,10 +211,11 @@ Deno.test({
       `this user ${NOBODY} may not use ${parent.storeFile}, which belongs to the user 0 (root); run as its owner, or ` +
         "give it to this user (chown)",
     );
-    const elsewhere = await asNobody(parent, `DataFolder.open("/root/data")`);
+    using forbidden = new TemporaryFolder();
+    const elsewhere = await asNobody(parent, `DataFolder.open(${JSON.stringify(forbidden.file("data"))})`);
     assertStringIncludes(
       elsewhere.message,
-      `this user ${NOBODY} may not use /root, which belongs to the user 0 (root)`,
+      `this user ${NOBODY} may not use ${forbidden.path}, which belongs to the user 0 (root)`,
     );
   },
 });
