@@ -1,6 +1,8 @@
 /** Files and folders that only their owner may read: what the broker keeps are messages of others. Everything that differs
  * from one operating system to the other is here. @module */
 
+import { dirname } from "node:path";
+
 /** Windows keeps access lists instead, and what is made in a user's folder is the user's by them. */
 const HAS_MODES = Deno.build.os !== "windows";
 const FILE_MODE = 0o600;
@@ -9,7 +11,20 @@ const FOLDER_MODE = 0o700;
 /** With all folders above it. One that is there is left as it is: its owner may have shared it with a group. */
 export function makePrivateFolder(path: string): void {
   if (exists(path)) return;
+  const made: string[] = [];
+  for (let folder = path; !exists(folder); folder = dirname(folder)) made.unshift(folder);
   Deno.mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+  // A power failure must not take the folder away with all that was synced in it.
+  for (const folder of made) syncEntryOf(folder);
+}
+
+function syncEntryOf(path: string): void {
+  try {
+    syncFolder(dirname(path));
+  } catch (error) {
+    // Who may make something in a folder need not be allowed to read it.
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+  }
 }
 
 /** Makes an empty file. @throws Deno.errors.AlreadyExists */

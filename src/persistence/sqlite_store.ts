@@ -281,7 +281,8 @@ export class SqliteStore implements Store {
 
   #committed(buffer: ArrayBuffer): void {
     if (buffer.byteLength <= BUFFER_BYTES_KEPT) this.#spareBuffer = buffer;
-    if (!this.#isLost) this.#trouble = undefined;
+    if (this.#isLost) return this.#settled?.(); // it went into a file that nobody will find
+    this.#trouble = undefined;
     this.#becameSafe(this.#inFlight!.number);
     this.#inFlight = undefined;
     this.endTurn();
@@ -313,7 +314,7 @@ export class SqliteStore implements Store {
     // One last try, if the disk has refused.
     if (this.#refused !== undefined) this.#retry();
     else this.endTurn();
-    while (this.#inFlight !== undefined && this.#refused === undefined && !this.#hasThreadEnded) {
+    while (this.#inFlight !== undefined && this.#refused === undefined && !this.#hasThreadEnded && !this.#isLost) {
       await new Promise<void>((resolve) => this.#settled = resolve);
     }
     clearTimeout(this.#retryTimer);

@@ -392,7 +392,14 @@ export function testStore(name: string, open: () => Promise<StoreUnderTest>): vo
     for (const position of [7, 1, 2]) store.deleteOutgoing("client", waiting[position - 1]);
     assertEquals(await positions(3), [3, 4, 5, 6, 8, 9]);
     for (const position of [3, 4]) store.deleteOutgoing("client", waiting[position - 1]);
-    assertEquals(await positions(5), [5, 6, 8, 9]);
+    assertEquals(await positions(3), [5, 6, 8, 9]);
+    // One before those that were deleted long ago.
+    for (const position of [10, 11]) {
+      store.putOutgoing("client", outgoingMessage(position, message("body")));
+      await positions(5);
+    }
+    store.deleteOutgoing("client", waiting[4]);
+    assertEquals(await positions(5), [6, 8, 9]);
   });
 
   test("a message that comes and goes within one turn leaves nothing", async (store, reopen) => {
