@@ -29,7 +29,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   transport: { values: ["base"], types: [] },
   config: { values: ["base"], types: [] },
   connection: { values: ["base", "packet"], types: ["transport/byte_stream.ts"] },
-  auth: { values: ["base", "packet"], types: [] },
+  // A rule is a Topic Filter, and what it covers is for the room that knows them to say.
+  auth: { values: ["base", "packet", "topic"], types: ["transport/byte_stream.ts"] },
   persistence: { values: ["base", "packet"], types: ["session"] },
   admin: { values: ["base", "config"], types: ["broker/snapshot.ts", "broker/command.ts"] },
   client: {

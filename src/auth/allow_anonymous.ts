@@ -26,8 +26,10 @@ export class AnonymousAuthenticator implements Authenticator {
 
 /** Everything is allowed to those who are in. */
 export class AllowAll implements Authorizer {
-  mayConnect(): boolean {
-    return true;
+  onChange: (() => void) | undefined = undefined;
+
+  connectRefusal(): undefined {
+    return undefined;
   }
 
   mayPublish(): boolean {

@@ -1,21 +1,49 @@
 /** Contract: what may this Client do? Synchronous: rules are in memory. Types only. @module */
 
 import type { QoS } from "../packet/control_packet.ts";
+import type { ReasonCode } from "../packet/reason_code.ts";
+
+/** A right that a Client brought with it, as a token's claims do. "publish" includes retained messages; "subscribe"
+ * includes receiving. */
+export interface Grant {
+  readonly action: "publish" | "subscribe" | "all";
+  /** May hold `%u` and `%c`, as rules do. */
+  readonly topicFilter: string;
+}
 
 /** Who acts, as authenticated. */
 export interface Identity {
   readonly clientId: string;
+  /** undefined = anonymous. */
   readonly userName: string | undefined;
   readonly remoteHost: string;
+  readonly grants?: readonly Grant[];
+  /** `AuthenticationVerdict.credential` of the login; undefined = it was not by a password that is kept here. */
+  readonly credential?: number;
+  /** true: of a session that came back from the store, and whose Client was not here since. Its grants are not known. */
+  readonly isRestored?: boolean;
+}
+
+/** Why somebody may not be connected. */
+export interface ConnectRefusal {
+  /** NotAuthorized or Banned. */
+  readonly reasonCode: ReasonCode;
+  /** For the log and the Reason String. */
+  readonly why: string;
 }
 
 export interface Authorizer {
-  /** May this Client be connected, with this Client Identifier? */
-  mayConnect(identity: Identity): boolean;
-  /** `topicName` is the final one: aliases are resolved. */
+  /** May this Client be connected, with this Client Identifier? Asked at CONNECT, and again of those that are connected when
+   * rights have changed. */
+  connectRefusal(identity: Identity): ConnectRefusal | undefined;
+  /** `topicName` is the final one: aliases are resolved. The broker remembers a "yes" without `retain` as long as nothing
+   * changes. */
   mayPublish(identity: Identity, topicName: string, qos: QoS, retain: boolean): boolean;
   /** `topicFilter` without `$share/name/`. */
   maySubscribe(identity: Identity, topicFilter: string, qos: QoS): boolean;
-  /** Asked for each retained and queued message: the right may have been revoked since the subscription was granted. */
+  /** Asked for each topic that has subscribers, and for each retained and queued message: a filter may be wider than the
+   * right, and the right may have been revoked since. */
   mayReceive(identity: Identity, topicName: string): boolean;
+  /** Set by the broker; to be called after any answer may have changed. */
+  onChange: (() => void) | undefined;
 }

@@ -27,6 +27,7 @@ export function handleAuth(broker: Broker, connection: Connection, packet: AuthP
       protocolVersion: connection.protocolVersion,
       remoteHost: connection.sink.remoteHost,
       listenerUrl: connection.sink.listenerUrl,
+      peerCertificate: connection.sink.peerCertificate,
     };
     connection.exchange = broker.authenticator.begin(connection.authenticationMethod, attempt);
     if (connection.exchange === undefined) {

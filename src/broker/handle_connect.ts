@@ -53,9 +53,8 @@ export function finishConnect(broker: Broker, connection: Connection, verdict: A
   const { clientId } = connection;
   const identity = { clientId, userName: verdict.userName, remoteHost: connection.sink.remoteHost };
   connection.identity = identity;
-  if (!broker.authorizer.mayConnect(identity)) {
-    return refuse(ReasonCode.NotAuthorized, "this user may not use this Client Identifier");
-  }
+  const refusal = broker.authorizer.connectRefusal(identity);
+  if (refusal !== undefined) return refuse(refusal.reasonCode, refusal.why);
   const will = packet.will;
   if (will !== undefined && !broker.authorizer.mayPublish(identity, will.topicName, will.qos, will.retain)) {
     return refuse(ReasonCode.NotAuthorized, "the Will Topic is not allowed");
@@ -136,6 +135,7 @@ function authenticate(broker: Broker, connection: Connection, packet: ConnectPac
     protocolVersion: packet.protocolVersion,
     remoteHost: connection.sink.remoteHost,
     listenerUrl: connection.sink.listenerUrl,
+    peerCertificate: connection.sink.peerCertificate,
   };
   const method = packet.properties.authenticationMethod;
   if (method === undefined) {

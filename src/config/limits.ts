@@ -175,6 +175,34 @@ export const LIMIT_RULES = {
   matchCacheEntriesMax: rule(65_536, 0, COUNT_MAX, "topics", "topics whose subscribers are remembered"),
   /** One reference each, eight bytes: 8 MiB in all. */
   matchCacheWeightMax: rule(1_048_576, 0, COUNT_MAX, "subscribers", "subscribers remembered over all those topics"),
+  /** Each takes a core for about a tenth of a second, and the dispatcher needs one for itself. */
+  passwordChecksAtOnceMax: rule(1, 1, 64, "checks", "passwords that are checked at the same time, each on a core"),
+  /** At a tenth of a second each, who stands behind them would wait longer than for a CONNECT. */
+  passwordChecksWaitingMax: rule(1000, 0, COUNT_MAX, "checks", "passwords that wait for being checked"),
+  /** About 200 bytes each. */
+  verdictsRememberedMax: rule(20_000, 0, COUNT_MAX, "verdicts", "verdicts on passwords that are remembered"),
+  /** A device that reconnects every few minutes costs no check. A change of its account is obeyed at once anyway. */
+  verdictRememberedS: rule(3600, 0, 86_400, "s", "how long a verdict on a password is remembered"),
+  /** A person mistypes a few times; a device with an old password tries once a second or so. */
+  loginFailuresMax: rule(
+    10,
+    0,
+    COUNT_MAX,
+    "logins",
+    "failed logins of one address within loginFailuresS before it is banned for a while; 0 = no bans",
+  ),
+  loginFailuresS: rule(60, 1, 86_400, "s", "how long a failed login is held against its address"),
+  loginBanS: rule(60, 1, 31_536_000, "s", "how long an address with too many failed logins is banned"),
+  /** About 100 bytes each. */
+  loginAddressesMax: rule(10_000, 1, COUNT_MAX, "addresses", "addresses whose failed logins are counted"),
+  /** "Within a second" is what a person sees as at once. A look costs 0.1 ms. */
+  accountsPollMs: rule(250, 50, 60_000, "ms", "between two looks whether accounts were changed by another program"),
+  /** About 300 bytes each on the disk; the one that is gone longest leaves first. */
+  clientsRegisteredMax: rule(100_000, 0, COUNT_MAX, "clients", "clients in the register; 0 = no register"),
+  /** A TLS handshake costs memory before anybody is known. */
+  handshakesMax: rule(1000, 1, COUNT_MAX, "connections", "connections of a listener in the middle of a handshake"),
+  /** As for CONNECT. */
+  handshakeTimeoutMs: rule(10_000, 100, 3_600_000, "ms", "for the handshakes of TLS, WebSocket and PROXY protocol"),
   /** With the system's default of 128 SYNs are dropped at 3,000 arrivals a second; with 4,096 there is room for 30,000. */
   tcpBacklog: rule(4096, 1, UINT16_MAX, "connections", "arrivals that the system holds until they are accepted"),
 } as const satisfies Record<string, LimitRule>;

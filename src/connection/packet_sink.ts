@@ -1,6 +1,7 @@
 /** Contract: where the broker puts what one Client shall receive. Types only; the writer implements it, and tests with
  * a list of packets. All calls are synchronous: bytes are gathered, and leave once at the end of the turn. @module */
 
+import type { PeerCertificate } from "../transport/byte_stream.ts";
 import type { ApplicationMessage } from "../packet/application_message.ts";
 import type {
   AuthPacket,
@@ -49,6 +50,7 @@ export interface PacketSink {
   readonly remoteHost: string;
   /** "mqtt://127.0.0.1:1883": the listener that the connection came through. */
   readonly listenerUrl: string;
+  readonly peerCertificate?: PeerCertificate;
   /** Once, before the first packet is sent. */
   configure(settings: SinkSettings): void;
   /** The Client is let in: what it may send from now on, and who it is for those who look on. */

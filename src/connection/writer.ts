@@ -6,7 +6,7 @@ import { PacketType, type ProtocolVersion, type QoS } from "../packet/control_pa
 import { encodeAcknowledgement, encodePacket } from "../packet/encoder.ts";
 import type { PublishFrameEncoder } from "../packet/publish_frame.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
-import type { ByteStream } from "../transport/byte_stream.ts";
+import type { ByteStream, PeerCertificate } from "../transport/byte_stream.ts";
 import { Outbound } from "./outbound.ts";
 import type { PacketObserver } from "./packet_observer.ts";
 import type { Delivery, IncomingSettings, PacketSink, ServerPacket, SinkSettings } from "./packet_sink.ts";
@@ -35,6 +35,7 @@ export interface WriterContext {
 export class PacketWriter implements PacketSink {
   readonly remoteAddress: string;
   readonly remoteHost: string;
+  readonly peerCertificate?: PeerCertificate;
   onRelief: (() => void) | undefined = undefined;
   /** Set by `accept`, read by the reader. */
   incoming: IncomingSettings | undefined = undefined;
@@ -57,6 +58,7 @@ export class PacketWriter implements PacketSink {
   ) {
     this.remoteAddress = stream.remoteAddress;
     this.remoteHost = stream.remoteHost;
+    this.peerCertificate = stream.peerCertificate;
     this.name = stream.remoteAddress;
     this.#outbound = new Outbound(
       stream,

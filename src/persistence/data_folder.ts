@@ -14,7 +14,7 @@ import {
   sizeOf,
   syncFolder,
   tightenFile,
-} from "./private_files.ts";
+} from "../base/private_files.ts";
 import { migrate } from "./schema.ts";
 import { hasForeignLog, requireOurFile } from "./store_header.ts";
 import {

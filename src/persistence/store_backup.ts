@@ -9,7 +9,7 @@
 import { backup, DatabaseSync } from "node:sqlite";
 import { basename, dirname, join } from "node:path";
 import { checkIntegrity, isDamage } from "./integrity.ts";
-import { exists, isThere, makePrivateFile, sizeOf, syncFile, syncFolder } from "./private_files.ts";
+import { exists, isThere, makePrivateFile, sizeOf, syncFile, syncFolder } from "../base/private_files.ts";
 import { isOfTheWorld, StoreDamageError, StoreFile, StoreToolError } from "./store_file.ts";
 import { causeOf, COMPANIONS, STORE_FILE_NAME } from "./store_trouble.ts";
 

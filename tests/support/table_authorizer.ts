@@ -1,7 +1,8 @@
 /** An authorizer that goes by a table, which a test may change while the broker runs. Empty: all is allowed.
  * @module */
 
-import type { Authorizer, Identity } from "../../src/auth/authorizer.ts";
+import type { Authorizer, ConnectRefusal, Identity } from "../../src/auth/authorizer.ts";
+import { ReasonCode } from "../../src/packet/mod.ts";
 
 /** One refusal. What is left out matches all. */
 export interface Refusal {
@@ -13,6 +14,7 @@ export interface Refusal {
 }
 
 export class TableAuthorizer implements Authorizer {
+  onChange: (() => void) | undefined = undefined;
   #refusals: readonly Refusal[];
 
   constructor(refusals: readonly Refusal[] = []) {
@@ -22,10 +24,12 @@ export class TableAuthorizer implements Authorizer {
   /** Takes the place of the former table. */
   set refusals(refusals: readonly Refusal[]) {
     this.#refusals = refusals;
+    this.onChange?.();
   }
 
-  mayConnect(identity: Identity): boolean {
-    return this.#may("connect", identity, undefined);
+  connectRefusal(identity: Identity): ConnectRefusal | undefined {
+    if (this.#may("connect", identity, undefined)) return undefined;
+    return { reasonCode: ReasonCode.NotAuthorized, why: "the table says no" };
   }
 
   mayPublish(identity: Identity, topicName: string): boolean {
