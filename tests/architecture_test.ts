@@ -20,6 +20,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     types: [
       "auth/authenticator.ts",
       "auth/authorizer.ts",
+      "auth/client_journal.ts",
       "config/limits.ts",
       "connection/packet_sink.ts",
       "connection/traffic.ts",

@@ -2,6 +2,7 @@
 
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Authorizer } from "../auth/authorizer.ts";
+import type { ClientJournal } from "../auth/client_journal.ts";
 import { ByteBudget } from "../base/byte_budget.ts";
 import type { Clock } from "../base/clock.ts";
 import { TimerWheel } from "../base/timer_wheel.ts";
@@ -15,12 +16,13 @@ import type { BrokerLog } from "./broker_log.ts";
 import type { ClientSession } from "./client_session.ts";
 import { CommitGate } from "./commit_gate.ts";
 import type { Connection } from "./connection.ts";
+import { Doors } from "./door.ts";
 import type { BrokerEvent } from "./event.ts";
 import { ReadingPlaces, READINGS_MAX } from "./reading_places.ts";
 import { RetainedMessages } from "./retained_messages.ts";
 import { RetainedWalks } from "./retained_walk.ts";
 import type { ClientSubscription, Route } from "./route.ts";
-import type { BrokerSettings } from "./settings.ts";
+import type { BrokerSettings, DoorSettings } from "./settings.ts";
 import type { SharedGroup } from "./shared_group.ts";
 import { SharedSubscriptions } from "./shared_subscriptions.ts";
 import { Statistics } from "./statistics.ts";
@@ -37,6 +39,10 @@ export interface BrokerParts {
   readonly store: Store;
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
+  /** Hears of Clients that come and go; undefined = nobody listens. */
+  readonly journal?: ClientJournal;
+  /** What is particular to a listener, by its url; what is not in it is as `settings` and `limits` say. */
+  readonly doors?: ReadonlyMap<string, DoorSettings>;
   readonly traffic: Traffic;
   readonly log: BrokerLog;
 }
@@ -47,6 +53,8 @@ export class Broker {
   readonly store: Store;
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
+  readonly journal: ClientJournal | undefined;
+  readonly doors: Doors;
   readonly traffic: Traffic;
   readonly log: BrokerLog;
   readonly random: () => number;
@@ -78,6 +86,9 @@ export class Broker {
   /** While the disk was in trouble, a session with a Will Message was kept from the store. */
   hasUntoldWills = false;
   isShuttingDown = false;
+  /** May the Client of this session receive what is published under this Topic Name? */
+  readonly mayReceive = (session: ClientSession, topicName: string): boolean =>
+    this.authorizer.mayReceive(session.identity, topicName);
 
   /** @param post puts an event into the inbox. @param postLater does so in a turn after `delayMs`. */
   constructor(
@@ -90,6 +101,11 @@ export class Broker {
     this.store = parts.store;
     this.authenticator = parts.authenticator;
     this.authorizer = parts.authorizer;
+    this.journal = parts.journal;
+    const { connectionsMax, maximumPacketSize, keepAliveMaxS } = parts.limits;
+    const { protocolVersions } = parts.settings;
+    const usual = { protocolVersions, connectionsMax, maximumPacketSize, keepAliveMaxS };
+    this.doors = new Doors(parts.doors ?? new Map(), usual);
     this.traffic = parts.traffic;
     this.log = parts.log;
     this.random = parts.random;

@@ -113,10 +113,16 @@ export class BrokerLog {
   }
 
   publishRefused(connection: Connection, topicName: string, reasonCode: ReasonCode): void {
-    if (!this.log.isEnabled("debug")) return;
+    const nowMs = this.monotonicMs();
+    const isRepeated = nowMs - connection.refusalLoggedMs < REPEAT_MS;
+    const level = isRepeated ? "debug" : "info";
+    if (!this.log.isEnabled(level)) return;
     const { clientId } = connection;
-    const text = `PUBLISH of ${clientId} to ${topicName} refused: ${reasonName(reasonCode)}.`;
-    this.log.debug(text, { event: "publish-refused", clientId, topicName, reasonCode });
+    const facts = { event: "publish-refused", clientId, topicName, reasonCode };
+    const text = `PUBLISH of ${clientId} to ${cut(topicName)} refused: ${reasonName(reasonCode)}.`;
+    if (isRepeated) return this.log.debug(text, facts);
+    connection.refusalLoggedMs = nowMs;
+    this.log.info(`${text} Further ones of this client are not reported for a minute.`, facts);
   }
 
   retainedFull(topicName: string): void {

@@ -1,7 +1,9 @@
 /** A Session and what the broker ties to it: its present connection and its deadlines. @module */
 
+import type { Identity } from "../auth/authorizer.ts";
+import type { ByteBudget } from "../base/byte_budget.ts";
 import type { Timer } from "../base/timer_wheel.ts";
-import { Session } from "../session/session.ts";
+import { Session, type SessionLimits } from "../session/session.ts";
 import type { Connection } from "./connection.ts";
 import type { Reading } from "./read_back.ts";
 import type { RouteEntry } from "./route.ts";
@@ -9,8 +11,8 @@ import type { RouteEntry } from "./route.ts";
 export class ClientSession extends Session {
   /** undefined = its Client is away. */
   connection: Connection | undefined = undefined;
-  /** Where its Client was last: rules may go by it when its Will Message is sent. */
-  remoteHost = "";
+  /** Its Client as it came in last: what it may receive, and whether its Will Message may be sent, go by it. */
+  identity: Identity;
   /** QoS 2 PUBLISHes that wait for the store; the next ones must not overtake them [MQTT-4.6.0-6]. */
   gatedSends = 0;
   /** The ticket that the last of them waits for. */
@@ -27,6 +29,11 @@ export class ClientSession extends Session {
    * without a map. */
   routeEntry: RouteEntry | undefined = undefined;
   routeStamp = 0;
+
+  constructor(identity: Identity, limits: SessionLimits, queueBudget?: ByteBudget) {
+    super(identity.clientId, identity.userName, limits, queueBudget);
+    this.identity = identity;
+  }
 
   /** Its Client can be sent to now. */
   get isConnected(): boolean {

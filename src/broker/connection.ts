@@ -6,6 +6,7 @@ import type { Identity } from "../auth/authorizer.ts";
 import type { Timer } from "../base/timer_wheel.ts";
 import type { PacketSink } from "../connection/packet_sink.ts";
 import type { ConnectPacket, ProtocolVersion } from "../packet/control_packet.ts";
+import type { Door } from "./door.ts";
 import type { ClientSession } from "./client_session.ts";
 import type { RetainedWalk } from "./retained_walk.ts";
 
@@ -53,6 +54,21 @@ export class Connection {
   /** The QoS 2 ones among them. */
   openIncomingQoS2: Set<number> | undefined = undefined;
 
+  /** The right to publish by a route at a QoS, as remembered (rights.ts): the last one, and others. -1 = none. */
+  lastPermit = -1;
+  permits: Set<number> | undefined = undefined;
+  /** The end of what it authenticated with, milliseconds of the wall clock; undefined = for ever. */
+  validUntilMs: number | undefined = undefined;
+  validityTimer: Timer | undefined = undefined;
+  /** Tells the authenticator that nobody waits for its verdict any more. */
+  cancelAuthentication: (() => void) | undefined = undefined;
+  /** Type of the last packet that it sent. */
+  lastPacketType = 0;
+  /** `lastReceivedMs` when the journal was last told what it did. */
+  journaledMs = 0;
+  /** When a refused PUBLISH was last logged (milliseconds, monotonic). */
+  refusalLoggedMs = -Infinity;
+
   /** Publishers that wait for this connection to catch up. */
   heldPublishers: Set<Connection> | undefined = undefined;
   holdTimer: Timer | undefined = undefined;
@@ -80,7 +96,7 @@ export class Connection {
   /** It has a place in the round of those that walk. */
   isWalking = false;
 
-  constructor(readonly sink: PacketSink) {}
+  constructor(readonly sink: PacketSink, readonly door: Door) {}
 
   get isConnected(): boolean {
     return this.state === ConnectionState.Connected;

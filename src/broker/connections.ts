@@ -7,6 +7,8 @@ import { ReasonCode } from "../packet/reason_code.ts";
 import { endHold } from "./back_pressure.ts";
 import type { Broker } from "./broker.ts";
 import { type Connection, ConnectionState } from "./connection.ts";
+import { noteDisconnected } from "./journal.ts";
+import { stopWatchingValidity } from "./rights.ts";
 import { leave } from "./sessions.ts";
 
 /** Refuses a CONNECT: CONNACK with a Reason Code of 0x80 or more, and the end [MQTT-3.2.2-7]. */
@@ -39,6 +41,7 @@ export function closeWith(broker: Broker, connection: Connection, reasonCode: Re
 export function endConnection(broker: Broker, connection: Connection, reasonCode: ReasonCode, why: string): void {
   if (connection.state === ConnectionState.Closed) return;
   broker.log.ended(connection, reasonCode, why);
+  noteDisconnected(broker, connection, reasonCode, why);
   connection.sink.close();
   const session = connection.session;
   // A Client that never got CONNACK has no Will Message to leave behind.
@@ -117,7 +120,11 @@ export function watchKeepAlive(broker: Broker, connection: Connection): void {
 function forget(broker: Broker, connection: Connection): void {
   connection.state = ConnectionState.Closed;
   broker.connections.delete(connection);
+  connection.door.connectionCount--;
   stopTimer(broker, connection);
+  stopWatchingValidity(broker, connection);
+  connection.cancelAuthentication?.();
+  connection.cancelAuthentication = undefined;
   connection.exchange?.abandon();
   connection.exchange = undefined;
   connection.connectPacket = undefined;

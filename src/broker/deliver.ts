@@ -46,7 +46,7 @@ export function pump(broker: Broker, session: ClientSession): void {
     if (outgoing === undefined) break;
     if (outgoing.state === OutgoingState.AwaitingPubcomp) {
       session.connection!.sink.acknowledge(PacketType.Pubrel, outgoing.packetIdentifier, ReasonCode.Success);
-    } else if (!hasExpiredUnsent(broker, session, outgoing)) {
+    } else if (!hasExpiredUnsent(broker, session, outgoing) && !isForbidden(broker, session, outgoing)) {
       sendPublish(broker, session, outgoing);
     }
   }
@@ -113,7 +113,18 @@ function isStillWanted(broker: Broker, session: ClientSession, outgoing: Outgoin
     broker.statistics.messagesExpired++;
     return false;
   }
-  return broker.authorizer.mayReceive(session.connection!.identity!, outgoing.message.topicName);
+  return broker.mayReceive(session, outgoing.message.topicName);
+}
+
+/** The right to receive it was revoked while it waited for its acknowledgement: it is not repeated. A QoS 2 message that
+ * was sent is: forgotten here, its Packet Identifier would be used again, and the Client, which remembers it, would take
+ * another message for its repetition [MQTT-4.3.3-10]. */
+function isForbidden(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): boolean {
+  if (outgoing.qos === 2 && outgoing.wasSent) return false;
+  if (broker.mayReceive(session, outgoing.message.topicName)) return false;
+  session.window.remove(outgoing);
+  dropOutgoing(broker, session, outgoing);
+  return true;
 }
 
 /** Sends an open message, at once or, at QoS 2, when all is safe that a crash must not undo: its identifier here, the

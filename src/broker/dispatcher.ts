@@ -20,8 +20,10 @@ import { handleDisconnect } from "./handle_disconnect.ts";
 import { handlePublish } from "./handle_publish.ts";
 import { handleSubscribe } from "./handle_subscribe.ts";
 import { handleUnsubscribe } from "./handle_unsubscribe.ts";
+import { JOURNAL_INTERVAL_MS, noteActions } from "./journal.ts";
 import { type LoadReport, loadStore } from "./load_store.ts";
 import { checkReadings, handleReadAgain, handleReadBack } from "./read_back.ts";
+import { handleRightsChanged } from "./rights.ts";
 import { forgetSafeDeletions } from "./sessions.ts";
 import { type BrokerSnapshot, takeSnapshot } from "./snapshot.ts";
 import { StoreTrouble } from "./store_trouble.ts";
@@ -34,6 +36,7 @@ export class Dispatcher {
   #isHandling = false;
   #sys: SysTopics | undefined = undefined;
   #sysDueMs = Infinity;
+  #journalDueMs = 0;
   readonly #storeTrouble: StoreTrouble;
 
   /** @param setTimer calls back after `delayMs`, in a turn of its own. */
@@ -45,6 +48,7 @@ export class Dispatcher {
     );
     this.#storeTrouble = new StoreTrouble(this.#broker);
     parts.store.onSafe = () => this.post({ kind: "safe" });
+    parts.authorizer.onChange = () => this.post({ kind: "rights-changed" });
   }
 
   /** Takes in what an earlier broker left; before the first connection. @throws as the store does. */
@@ -64,7 +68,8 @@ export class Dispatcher {
   open(sink: PacketSink): Connection {
     this.#begin();
     const broker = this.#broker;
-    const connection = new Connection(sink);
+    const connection = new Connection(sink, broker.doors.get(sink.listenerUrl));
+    connection.door.connectionCount++;
     connection.lastReceivedMs = broker.turn.monotonicMs;
     broker.connections.add(connection);
     broker.statistics.connectionsOpened++;
@@ -86,6 +91,7 @@ export class Dispatcher {
     this.#begin();
     const broker = this.#broker;
     connection.lastReceivedMs = broker.turn.monotonicMs;
+    connection.lastPacketType = packet.type;
     const changes = broker.store.changes;
     const held = broker.gate.length;
     try {
@@ -263,6 +269,12 @@ export class Dispatcher {
     if (this.#storeTrouble.check()) this.#sys?.updateTrouble();
   }
 
+  #noteActions(): void {
+    if (this.#broker.turn.monotonicMs < this.#journalDueMs) return;
+    this.#journalDueMs = this.#broker.turn.monotonicMs + JOURNAL_INTERVAL_MS;
+    noteActions(this.#broker);
+  }
+
   #handleEvent(event: BrokerEvent): void {
     const broker = this.#broker;
     switch (event.kind) {
@@ -270,6 +282,8 @@ export class Dispatcher {
         return finishConnect(broker, event.connection, event.verdict);
       case "authentication-step":
         return handleAuthenticationStep(broker, event.connection, event.step);
+      case "rights-changed":
+        return handleRightsChanged(broker);
       case "safe":
         broker.gate.release((error) => this.#failed(undefined, error));
         forgetSafeDeletions(broker);
@@ -288,6 +302,7 @@ export class Dispatcher {
         broker.wheel.advance(broker.turn.monotonicMs);
         this.#checkStore();
         checkReadings(broker);
+        this.#noteActions();
         if (broker.turn.monotonicMs < this.#sysDueMs) return;
         this.#sysDueMs = broker.turn.monotonicMs + broker.settings.sysIntervalS * 1000;
         return this.#sys!.update();

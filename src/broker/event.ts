@@ -11,6 +11,8 @@ export type BrokerEvent =
   | { readonly kind: "authenticated"; readonly connection: Connection; readonly verdict: AuthenticationVerdict }
   /** The authenticator has taken a step of an enhanced authentication. */
   | { readonly kind: "authentication-step"; readonly connection: Connection; readonly step: AuthenticationStep }
+  /** What the authorizer answers may have changed. */
+  | { readonly kind: "rights-changed" }
   /** The store has made more changes safe. */
   | { readonly kind: "safe" }
   /** The store has read queued messages, or could not. */

@@ -6,7 +6,8 @@ import { isReasonCodeOf, ReasonCode } from "../packet/reason_code.ts";
 import type { Broker } from "./broker.ts";
 import { type Connection, ConnectionState } from "./connection.ts";
 import { closeWith, refuseConnect, setTimer, watchKeepAlive } from "./connections.ts";
-import { askExchange, finishConnect } from "./handle_connect.ts";
+import { askExchange, finishConnect, identify } from "./handle_connect.ts";
+import { watchValidity } from "./rights.ts";
 
 export function handleAuth(broker: Broker, connection: Connection, packet: AuthPacket): void {
   const fail = (reasonCode: ReasonCode, why: string) => reject(broker, connection, reasonCode, why);
@@ -62,8 +63,13 @@ export function handleAuthenticationStep(broker: Broker, connection: Connection,
     const isSayable = reasonCode >= 0x80 && isReasonCodeOf(PacketType.Disconnect, "server", reasonCode);
     return closeWith(broker, connection, isSayable ? reasonCode : ReasonCode.NotAuthorized, why);
   }
+  // Another Identity: what it may do is asked anew.
+  connection.session!.identity = identify(connection, step.verdict);
+  connection.lastPermit = -1;
+  connection.permits = undefined;
   sendAuth(connection, ReasonCode.Success, step.data);
   watchKeepAlive(broker, connection);
+  watchValidity(broker, connection, step.verdict.validUntilMs);
 }
 
 function sendAuth(connection: Connection, reasonCode: ReasonCode, authenticationData: Uint8Array | undefined): void {

@@ -2,6 +2,7 @@
  * check → authenticate → take over → session → (store) → CONNACK → what waits. @module */
 
 import type { AuthenticationVerdict } from "../auth/authenticator.ts";
+import type { Identity } from "../auth/authorizer.ts";
 import { type ConnackPacket, type ConnectPacket, PacketType, type ProtocolVersion } from "../packet/control_packet.ts";
 import type { Properties } from "../packet/property.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
@@ -13,7 +14,9 @@ import { ClientSession } from "./client_session.ts";
 import { type Connection, ConnectionState } from "./connection.ts";
 import { closeWith, endConnection, refuseConnect, watchKeepAlive } from "./connections.ts";
 import { pump } from "./deliver.ts";
+import { noteConnected } from "./journal.ts";
 import { routeOf } from "./publish.ts";
+import { watchValidity } from "./rights.ts";
 import { attend, currentSession, endSession, isDeletionUnsafe, storeSession } from "./sessions.ts";
 import { willOf } from "./wills.ts";
 
@@ -30,7 +33,7 @@ export function handleConnect(broker: Broker, connection: Connection, packet: Co
     topicAliasMaximum: packet.properties.topicAliasMaximum ?? 0,
     requestProblemInformation: packet.properties.requestProblemInformation ?? true,
   });
-  const objection = objectionTo(broker, packet);
+  const objection = objectionTo(broker, connection, packet);
   if (objection !== undefined) return refuseConnect(broker, connection, objection.reasonCode, objection.why);
   if (packet.clientId === "") {
     connection.clientId = assignClientId(broker);
@@ -47,20 +50,22 @@ export function finishConnect(broker: Broker, connection: Connection, verdict: A
   const refuse = (reasonCode: ReasonCode, why: string) => refuseConnect(broker, connection, reasonCode, why);
   const packet = connection.connectPacket!;
   connection.exchange = undefined;
+  connection.cancelAuthentication = undefined;
   if (verdict.reasonCode !== ReasonCode.Success) {
     return refuse(verdict.reasonCode, verdict.reasonString ?? "authentication failed");
   }
   const { clientId } = connection;
-  const identity = { clientId, userName: verdict.userName, remoteHost: connection.sink.remoteHost };
-  connection.identity = identity;
+  const identity = identify(connection, verdict);
   const refusal = broker.authorizer.connectRefusal(identity);
   if (refusal !== undefined) return refuse(refusal.reasonCode, refusal.why);
   const will = packet.will;
   if (will !== undefined && !broker.authorizer.mayPublish(identity, will.topicName, will.qos, will.retain)) {
     return refuse(ReasonCode.NotAuthorized, "the Will Topic is not allowed");
   }
-  const former = currentSession(broker, clientId);
-  if (former !== undefined && former.userName !== identity.userName) {
+  let former = currentSession(broker, clientId);
+  // What somebody without a name left behind must not keep out who has one, and nothing of it is handed on.
+  const isGivenUp = former !== undefined && former.userName === undefined && identity.userName !== undefined;
+  if (former !== undefined && !isGivenUp && former.userName !== identity.userName) {
     return refuse(ReasonCode.NotAuthorized, "this Client Identifier belongs to a session of another user");
   }
   const sessionExpiryInterval = grantedSessionExpiry(broker, packet);
@@ -83,6 +88,10 @@ export function finishConnect(broker: Broker, connection: Connection, verdict: A
   if (former?.connection !== undefined) {
     closeWith(broker, former.connection, ReasonCode.SessionTakenOver, "another connection uses this Client Identifier");
   }
+  if (isGivenUp) {
+    if (former!.alive) endSession(broker, former!);
+    former = undefined;
+  }
   const session = beginSession(broker, connection, packet, sessionExpiryInterval);
   const sessionPresent = session === former;
   connection.state = ConnectionState.Accepting;
@@ -95,10 +104,15 @@ export function finishConnect(broker: Broker, connection: Connection, verdict: A
 }
 
 /** Why a CONNECT cannot be accepted, whoever sends it. */
-function objectionTo(broker: Broker, packet: ConnectPacket): { reasonCode: ReasonCode; why: string } | undefined {
+function objectionTo(
+  broker: Broker,
+  connection: Connection,
+  packet: ConnectPacket,
+): { reasonCode: ReasonCode; why: string } | undefined {
   const { settings, limits } = broker;
+  const { door } = connection;
   const no = (reasonCode: ReasonCode, why: string) => ({ reasonCode, why });
-  if (!settings.protocolVersions.includes(packet.protocolVersion)) {
+  if (!door.settings.protocolVersions.includes(packet.protocolVersion)) {
     return no(
       ReasonCode.UnsupportedProtocolVersion,
       `MQTT ${versionName(packet.protocolVersion)} is switched off here`,
@@ -107,6 +121,9 @@ function objectionTo(broker: Broker, packet: ConnectPacket): { reasonCode: Reaso
   if (broker.isShuttingDown) return no(ReasonCode.ServerUnavailable, "the server is shutting down");
   if (broker.connections.size > limits.connectionsMax) {
     return no(ReasonCode.ServerBusy, `the limit of ${limits.connectionsMax} connections is reached`);
+  }
+  if (door.connectionCount > door.settings.connectionsMax) {
+    return no(ReasonCode.ServerBusy, `the limit of ${door.settings.connectionsMax} connections here is reached`);
   }
   if (packet.clientId === "" && packet.protocolVersion < 5 && (!packet.cleanStart || packet.protocolVersion === 3)) {
     return no(ReasonCode.ClientIdentifierNotValid, "an empty Client Identifier needs Clean Session and MQTT 3.1.1");
@@ -127,6 +144,16 @@ function objectionTo(broker: Broker, packet: ConnectPacket): { reasonCode: Reaso
   return undefined;
 }
 
+/** Who it is from now on; a token that is renewed changes what it may do. */
+export function identify(connection: Connection, verdict: AuthenticationVerdict): Identity {
+  const { userName, grants, credential } = verdict;
+  const { remoteHost } = connection.sink;
+  const identity: Identity = { clientId: connection.clientId, userName, remoteHost, grants, credential };
+  connection.identity = identity;
+  connection.validUntilMs = verdict.validUntilMs;
+  return identity;
+}
+
 function authenticate(broker: Broker, connection: Connection, packet: ConnectPacket): void {
   const attempt = {
     clientId: connection.clientId,
@@ -141,9 +168,11 @@ function authenticate(broker: Broker, connection: Connection, packet: ConnectPac
   if (method === undefined) {
     // What is sent behind CONNECT waits in the read buffer until there is a verdict [MQTT-3.1.4-6].
     connection.sink.pauseReading();
-    broker.authenticator.authenticate(attempt, (verdict) => {
+    const cancel = broker.authenticator.authenticate(attempt, (verdict) => {
       broker.post({ kind: "authenticated", connection, verdict });
     });
+    // A verdict that was there at once waits in the inbox, and takes this back.
+    connection.cancelAuthentication = cancel ?? undefined;
     return;
   }
   const exchange = broker.authenticator.begin(method, attempt);
@@ -176,14 +205,14 @@ function beginSession(
     session = undefined;
   }
   if (session === undefined) {
-    session = new ClientSession(identity.clientId, identity.userName, broker.sessionLimits, broker.queueBudget);
+    session = new ClientSession(identity, broker.sessionLimits, broker.queueBudget);
     broker.sessions.set(identity.clientId, session);
   } else {
     attend(broker, session);
   }
   session.sessionExpiryInterval = sessionExpiryInterval;
   session.will = packet.will === undefined ? undefined : willOf(packet.will);
-  session.remoteHost = identity.remoteHost;
+  session.identity = identity;
   session.connection = connection;
   connection.session = session;
   broker.connectedCount++;
@@ -202,11 +231,12 @@ function accept(broker: Broker, connection: Connection, session: ClientSession, 
   const packet = connection.connectPacket!;
   connection.connectPacket = undefined;
   connection.state = ConnectionState.Connected;
-  connection.keepAlive = keepAliveFor(broker, packet);
+  connection.keepAlive = keepAliveFor(connection, packet);
   connection.lastReceivedMs = broker.turn.monotonicMs;
   watchKeepAlive(broker, connection);
+  watchValidity(broker, connection, connection.validUntilMs);
   connection.sink.accept({
-    maximumPacketSize: broker.limits.maximumPacketSize,
+    maximumPacketSize: connection.door.settings.maximumPacketSize,
     topicAliasMaximum: packet.protocolVersion === 5 ? broker.limits.topicAliasMaximum : 0,
   }, connection.clientId);
   const connack: ConnackPacket = {
@@ -216,6 +246,7 @@ function accept(broker: Broker, connection: Connection, session: ClientSession, 
     properties: packet.protocolVersion === 5 ? connackProperties(broker, connection, session, packet) : {},
   };
   broker.log.connected(connection, packet, sessionPresent);
+  noteConnected(broker, connection);
   if (!connection.sink.send(connack)) {
     // Not even CONNACK fits into its Maximum Packet Size [MQTT-3.1.2-24]: it would wait for it for ever. It was never told
     // that it is in, so it leaves no Will Message behind.
@@ -241,7 +272,7 @@ function connackProperties(
   if (limits.receiveMaximum < 65_535) properties.receiveMaximum = limits.receiveMaximum;
   if (settings.maximumQoS < 2) properties.maximumQoS = settings.maximumQoS as 0 | 1;
   if (!settings.retainAvailable) properties.retainAvailable = false;
-  properties.maximumPacketSize = limits.maximumPacketSize;
+  properties.maximumPacketSize = connection.door.settings.maximumPacketSize;
   if (connection.isClientIdAssigned) properties.assignedClientIdentifier = connection.clientId;
   if (limits.topicAliasMaximum > 0) properties.topicAliasMaximum = limits.topicAliasMaximum;
   if (!settings.wildcardSubscriptionAvailable) properties.wildcardSubscriptionAvailable = false;
@@ -259,8 +290,8 @@ function connackProperties(
 }
 
 /** Server Keep Alive: at most `keepAliveMaxS` for those that can be told. §3.2.2.3.14 */
-function keepAliveFor(broker: Broker, packet: ConnectPacket): number {
-  const maximum = broker.limits.keepAliveMaxS;
+function keepAliveFor(connection: Connection, packet: ConnectPacket): number {
+  const maximum = connection.door.settings.keepAliveMaxS;
   if (maximum === 0 || packet.protocolVersion < 5) return packet.keepAlive;
   return packet.keepAlive === 0 || packet.keepAlive > maximum ? maximum : packet.keepAlive;
 }

@@ -9,6 +9,7 @@ import type { Broker } from "./broker.ts";
 import type { Connection } from "./connection.ts";
 import { closeWith } from "./connections.ts";
 import { canRetain, publish, routeOf } from "./publish.ts";
+import { mayPublish } from "./rights.ts";
 import type { Route } from "./route.ts";
 
 export function handlePublish(broker: Broker, connection: Connection, packet: PublishPacket): void {
@@ -141,13 +142,12 @@ function reasonOf(connection: Connection, receivers: number): ReasonCode {
 /** Success, or why this Client may not publish this message. */
 function refusalOf(broker: Broker, connection: Connection, message: ApplicationMessage, route: Route): ReasonCode {
   if (route.refusal !== ReasonCode.Success) return route.refusal;
-  const { topicName, qos, retain } = message;
-  if (!broker.authorizer.mayPublish(connection.identity!, topicName, qos, retain)) return ReasonCode.NotAuthorized;
+  if (!mayPublish(broker, connection, message, route)) return ReasonCode.NotAuthorized;
   if (broker.settings.checkPayloadFormat && !hasDeclaredFormat(message)) return ReasonCode.PayloadFormatInvalid;
   // A 5.0 Client can be told that there is no room, or that the disk refuses: it knows then that nothing was kept. For 3.x
   // a refusal looks like success. Its message is taken, and when the disk refuses, the acknowledgement waits until it
   // takes it again; so does the Client, when too much waits (back_pressure.ts).
-  if (qos > 0 && connection.protocolVersion === 5) {
+  if (message.qos > 0 && connection.protocolVersion === 5) {
     if (!canRetain(broker, message)) return ReasonCode.QuotaExceeded;
     if (broker.store.trouble !== undefined && needsStore(connection, message, route)) return ReasonCode.QuotaExceeded;
   }

@@ -9,6 +9,7 @@ import { parseSharedFilter } from "../topic/shared_filter.ts";
 import type { Broker } from "./broker.ts";
 import { ClientSession } from "./client_session.ts";
 import { outgoingOf } from "./read_back.ts";
+import { restoredIdentity } from "./rights.ts";
 import type { ClientSubscription } from "./route.ts";
 import { expiryOf } from "./route_publish.ts";
 import { endSession, scheduleExpiry, storeSession } from "./sessions.ts";
@@ -36,7 +37,8 @@ export async function loadStore(broker: Broker): Promise<LoadReport> {
   };
   await broker.store.load({
     session(record) {
-      const session = new ClientSession(record.clientId, record.userName, broker.sessionLimits, broker.queueBudget);
+      const identity = restoredIdentity(record.clientId, record.userName, record.remoteHost);
+      const session = new ClientSession(identity, broker.sessionLimits, broker.queueBudget);
       session.isStored = true;
       session.sessionExpiryInterval = record.sessionExpiryInterval;
       session.hasPersisted = session.persists;
@@ -44,7 +46,6 @@ export async function loadStore(broker: Broker): Promise<LoadReport> {
       session.willDueAtMs = record.willDueAtMs;
       session.expiresAtMs = record.expiresAtMs;
       broker.sessions.set(record.clientId, session);
-      session.remoteHost = record.remoteHost;
       if (record.isConnected) wasConnected.push(session);
     },
     subscription(clientId, record) {

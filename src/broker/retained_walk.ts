@@ -128,7 +128,7 @@ export class RetainedWalks {
     const { message, expiresAtMs } = retained;
     if (message.serial > newestSerial) return;
     if (expiresAtMs <= broker.turn.wallMs) return;
-    if (!broker.authorizer.mayReceive(connection.identity!, message.topicName)) return;
+    if (!broker.mayReceive(subscription.session, message.topicName)) return;
     const qos = Math.min(message.qos, subscription.qos) as 0 | 1 | 2;
     const identifiers = subscription.subscriptionIdentifiers;
     if (qos === 0) {

@@ -1,6 +1,7 @@
 /** Where messages of one topic go: its matching subscriptions, merged for each Session. Made once for a topic, and
  * remembered until a subscription changes. Spec §3.3.4. @module */
 
+import type { Identity } from "../auth/authorizer.ts";
 import type { Limits } from "../config/limits.ts";
 import type { MatchCache } from "../topic/match_cache.ts";
 import type { SubscriptionTrie } from "../topic/subscription_trie.ts";
@@ -21,6 +22,9 @@ export class RouteEntry {
   hasNoLocal: boolean;
   subscriptionIdentifiers: readonly number[] | undefined;
   readonly subscriptions: ClientSubscription[];
+  /** Whom `mayReceive` was judged for (rights.ts). */
+  judgedIdentity: Identity | undefined = undefined;
+  mayReceive = false;
   /** `subscriptionIdentifiers`, once they are several. */
   #identifiers: number[] | undefined = undefined;
 
@@ -61,7 +65,11 @@ export class RouteEntry {
   }
 }
 
+let routes = 0;
+
 export class Route {
+  /** No other route has it, nor will have: what is remembered about a route goes by it, and keeps no route alive. */
+  readonly number = ++routes;
   /** Success, or why no Client may publish here. */
   readonly refusal: ReasonCode;
   readonly entries: RouteEntry[] = [];

@@ -8,6 +8,7 @@ import type { Broker } from "./broker.ts";
 import type { ClientSession } from "./client_session.ts";
 import type { Connection } from "./connection.ts";
 import { enqueue, remainingExpiry } from "./deliver.ts";
+import { mayReceiveBy } from "./rights.ts";
 import type { ClientSubscription, Route, RouteEntry } from "./route.ts";
 
 /** Only what is delivered later asks whether it is still wanted. */
@@ -35,6 +36,9 @@ export function routePublish(
       entry = entry.withoutNoLocal();
       if (entry === undefined) continue;
     }
+    if (entry.judgedIdentity !== entry.session.identity || !entry.mayReceive) {
+      if (!mayReceiveBy(broker, entry, message.topicName)) continue;
+    }
     receivers++;
     const qos = entry.qos < message.qos ? entry.qos : message.qos;
     deliverTo(
@@ -53,7 +57,14 @@ export function routePublish(
   }
   const groups = route.groups;
   for (let i = 0; i < groups.length; i++) {
-    const member = groups[i].choose(message.qos, origin?.clientId ?? "");
+    const member = groups[i].choose(
+      message.qos,
+      origin?.clientId ?? "",
+      undefined,
+      0,
+      message.topicName,
+      broker.mayReceive,
+    );
     if (member === undefined) continue;
     receivers++;
     deliverTo(
@@ -90,7 +101,7 @@ function deliverLater(broker: Broker, message: ApplicationMessage, later: LaterD
     if (expiresAtMs <= broker.turn.wallMs) return;
     const expirySeconds = remainingExpiry(expiresAtMs, broker.turn.wallMs);
     for (const { session, retain, subscriptionIdentifiers, subscriptions } of later) {
-      const isWanted = session.isConnected &&
+      const isWanted = session.isConnected && broker.mayReceive(session, message.topicName) &&
         subscriptions.some((subscription) => session.subscriptions.has(subscription.fullFilter));
       if (isWanted) {
         session.connection!.sink.deliver(message, 0, retain, false, 0, subscriptionIdentifiers, expirySeconds);

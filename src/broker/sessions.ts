@@ -91,7 +91,7 @@ export function storeSession(broker: Broker, session: ClientSession): void {
   broker.store.putSession({
     clientId: session.clientId,
     userName: session.userName,
-    remoteHost: session.remoteHost,
+    remoteHost: session.identity.remoteHost,
     isConnected: session.connection !== undefined,
     sessionExpiryInterval: session.sessionExpiryInterval,
     expiresAtMs: session.expiresAtMs,

@@ -3,6 +3,17 @@
 import type { ProtocolVersion, QoS } from "../packet/control_packet.ts";
 import type { SharedSubscriptionStrategy } from "./shared_subscriptions.ts";
 
+/** What may differ from one listener to the next. */
+export interface DoorSettings {
+  readonly protocolVersions: readonly ProtocolVersion[];
+  /** Network Connections at once through this listener, beside the limit for all. */
+  readonly connectionsMax: number;
+  /** Bytes. */
+  readonly maximumPacketSize: number;
+  /** Seconds, 0 = as they ask. */
+  readonly keepAliveMaxS: number;
+}
+
 export interface BrokerSettings {
   /** Those that are spoken; others get 0x84. */
   readonly protocolVersions: readonly ProtocolVersion[];

@@ -53,8 +53,16 @@ export class SharedGroup {
    * @param publisherClientId what the "hash" strategy goes by; "" for the Server's own messages.
    * @param except a session that must not get it: it just went away.
    * @param qosMin a member that would get it at less is passed over.
+   * @param mayReceive whether a member has the right to what is published under `topicName`. Default: all have.
    * @returns undefined when nobody can take it. */
-  choose(qos: number, publisherClientId: string, except?: ClientSession, qosMin = 0): ClientSubscription | undefined {
+  choose(
+    qos: number,
+    publisherClientId: string,
+    except?: ClientSession,
+    qosMin = 0,
+    topicName = "",
+    mayReceive?: (session: ClientSession, topicName: string) => boolean,
+  ): ClientSubscription | undefined {
     const members = this.#members;
     const count = members.length;
     if (count === 0) return undefined;
@@ -65,7 +73,7 @@ export class SharedGroup {
     let bestFitness: Fitness = Fitness.None;
     for (let i = 0, index = start; i < count; i++, index = index + 1 === count ? 0 : index + 1) {
       const fitness = fitnessOf(members[index], qos, except, qosMin);
-      if (fitness > bestFitness) {
+      if (fitness > bestFitness && mayReceive?.(members[index].session, topicName) !== false) {
         best = index;
         bestFitness = fitness;
         if (fitness === Fitness.Ready) break;

@@ -92,9 +92,12 @@ function passOn(
   const group = broker.shared.get(outgoing.sharedBy!.fullFilter);
   if (group === undefined) return false;
   let member = heirs.get(group);
-  if (!heirs.has(group) || (member !== undefined && (isReady(member) || !hasRoomFor(member, outgoing)))) {
+  const { topicName } = outgoing.message;
+  const isStale = member !== undefined &&
+    (isReady(member) || !hasRoomFor(member, outgoing) || !broker.mayReceive(member.session, topicName));
+  if (!heirs.has(group) || isStale) {
     // At QoS 0 it would lose the guarantee that this message was taken with.
-    member = group.choose(outgoing.message.qos, "", from, 1);
+    member = group.choose(outgoing.message.qos, "", from, 1, topicName, broker.mayReceive);
     // A member that is full would drop what is safe here: it is good enough when this session ends.
     if (member !== undefined && !isEnding && !(member.session.isConnected && hasRoomFor(member, outgoing))) {
       member = undefined;

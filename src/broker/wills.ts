@@ -45,8 +45,7 @@ export function publishWill(broker: Broker, session: ClientSession): void {
   session.will = undefined;
   session.willDueAtMs = Infinity;
   const { topicName, qos, retain } = will.message;
-  const identity = { clientId: session.clientId, userName: session.userName, remoteHost: session.remoteHost };
-  if (!broker.authorizer.mayPublish(identity, topicName, qos, retain)) {
+  if (!broker.authorizer.mayPublish(session.identity, topicName, qos, retain)) {
     broker.log.willRefused(session.clientId, topicName);
     return;
   }

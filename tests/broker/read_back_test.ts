@@ -10,6 +10,7 @@ import { PacketType } from "../../src/packet/mod.ts";
 import { DelayedStore } from "../support/delayed_store.ts";
 import { TestBroker } from "../support/test_broker.ts";
 import type { PublishOptions, TestClient } from "../support/test_client.ts";
+import { identityOf } from "./support.ts";
 
 const LASTING = { sessionExpiryInterval: 1000 };
 
@@ -276,7 +277,7 @@ Deno.test("a run that is being swept is found again when the shared messages bef
 
 Deno.test("ReadingPlaces gives each its place in the order they came, and keeps the turn of who asks again", () => {
   const places = new ReadingPlaces(2);
-  const [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map((id) => new ClientSession(id, undefined, DEFAULT_LIMITS));
+  const [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map((id) => new ClientSession(identityOf(id), DEFAULT_LIMITS));
   assertEquals([a, b, c, d, c].map((session) => places.take(session, 0)), [true, true, false, false, false]);
   assertEquals([places.size, places.next(1)], [4, undefined]);
   places.leave(a);

@@ -8,7 +8,7 @@ import { DEFAULT_LIMITS } from "../../src/config/limits.ts";
 import { ReasonCode } from "../../src/packet/mod.ts";
 import { MatchCache } from "../../src/topic/match_cache.ts";
 import { SubscriptionTrie } from "../../src/topic/subscription_trie.ts";
-import { subscriptionOf } from "./support.ts";
+import { identityOf, subscriptionOf } from "./support.ts";
 
 function make() {
   const trie = new SubscriptionTrie<ClientSubscription | SharedGroup>();
@@ -21,7 +21,7 @@ function make() {
 
 Deno.test("[MQTT-3.3.4-2] [MQTT-3.3.4-4] overlapping subscriptions become one entry: highest QoS, every identifier", () => {
   const { trie, find } = make();
-  const session = new ClientSession("c", undefined, DEFAULT_LIMITS);
+  const session = new ClientSession(identityOf("c"), DEFAULT_LIMITS);
   trie.insert("a/+", subscriptionOf(session, "a/+", { qos: 0, identifier: 5 }));
   trie.insert("a/#", subscriptionOf(session, "a/#", { qos: 2 }));
   trie.insert("a/b", subscriptionOf(session, "a/b", { qos: 1, identifier: 9, retainAsPublished: true }));
@@ -35,7 +35,7 @@ Deno.test("[MQTT-3.3.4-2] [MQTT-3.3.4-4] overlapping subscriptions become one en
 });
 
 Deno.test("[MQTT-3.8.3-3] RouteEntry.withoutNoLocal() leaves what the publisher itself still gets", () => {
-  const session = new ClientSession("c", undefined, DEFAULT_LIMITS);
+  const session = new ClientSession(identityOf("c"), DEFAULT_LIMITS);
   const noLocal = subscriptionOf(session, "a", { qos: 2, noLocal: true, identifier: 1 });
   const plain = subscriptionOf(session, "+", { qos: 1, identifier: 2 });
   const entry = new RouteEntry(session, noLocal);

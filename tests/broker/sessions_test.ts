@@ -8,11 +8,11 @@ import { MemoryStore } from "../../src/persistence/memory_store.ts";
 import type { Store } from "../../src/persistence/store.ts";
 import { DelayedStore } from "../support/delayed_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";
-import { partsOf } from "./support.ts";
+import { identityOf, partsOf } from "./support.ts";
 
 /** A session that persists comes and goes. */
 function comeAndGo(broker: Broker, clientId: string): void {
-  const session = new ClientSession(clientId, undefined, broker.sessionLimits, broker.queueBudget);
+  const session = new ClientSession(identityOf(clientId), broker.sessionLimits, broker.queueBudget);
   session.sessionExpiryInterval = 1000;
   broker.sessions.set(clientId, session);
   storeSession(broker, session);

@@ -5,7 +5,7 @@ import { Connection, ConnectionState } from "../../src/broker/connection.ts";
 import type { ClientSubscription } from "../../src/broker/route.ts";
 import { SharedGroup, type SharedSubscriptionStrategy } from "../../src/broker/shared_group.ts";
 import { outgoing } from "../session/support.ts";
-import { RecordingSink, subscriptionOf } from "./support.ts";
+import { openDoor, RecordingSink, subscriptionOf } from "./support.ts";
 
 /** A member that is connected, and can take something. */
 function member(clientId: string, options: { qos?: 0 | 1 | 2; isAway?: boolean } = {}): ClientSubscription {
@@ -14,7 +14,7 @@ function member(clientId: string, options: { qos?: 0 | 1 | 2; isAway?: boolean }
   session.sessionExpiryInterval = 60;
   session.window.resume(10);
   if (!options.isAway) {
-    const connection = new Connection(new RecordingSink());
+    const connection = new Connection(new RecordingSink(), openDoor());
     connection.state = ConnectionState.Connected;
     session.connection = connection;
   }

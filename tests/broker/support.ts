@@ -1,9 +1,11 @@
 /** A dispatcher on a fake clock with sinks that record, for tests of single modules of this room. @module */
 
 import { AllowAll, AnonymousAuthenticator } from "../../src/auth/allow_anonymous.ts";
+import type { Identity } from "../../src/auth/authorizer.ts";
 import type { BrokerParts } from "../../src/broker/broker.ts";
 import { BrokerLog } from "../../src/broker/broker_log.ts";
 import type { Connection } from "../../src/broker/connection.ts";
+import { Door } from "../../src/broker/door.ts";
 import { Dispatcher } from "../../src/broker/dispatcher.ts";
 import { ClientSession } from "../../src/broker/client_session.ts";
 import type { ClientSubscription } from "../../src/broker/route.ts";
@@ -15,6 +17,21 @@ import { MemoryStore } from "../../src/persistence/memory_store.ts";
 import type { Store } from "../../src/persistence/store.ts";
 import { Subscription } from "../../src/session/subscription.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+
+/** An anonymous Client. */
+export function identityOf(clientId: string): Identity {
+  return { clientId, userName: undefined, remoteHost: "test" };
+}
+
+/** A door that lets everybody in. */
+export function openDoor(): Door {
+  return new Door({
+    protocolVersions: [3, 4, 5],
+    connectionsMax: Infinity,
+    maximumPacketSize: DEFAULT_LIMITS.maximumPacketSize,
+    keepAliveMaxS: 0,
+  });
+}
 
 export class RecordingSink implements PacketSink {
   readonly remoteAddress = "test";
@@ -167,6 +184,6 @@ export function subscriptionOf(
   options: { qos?: QoS; noLocal?: boolean; retainAsPublished?: boolean; identifier?: number } = {},
 ): ClientSubscription {
   const { qos = 0, noLocal = false, retainAsPublished = false, identifier = 0 } = options;
-  const owner = typeof session === "string" ? new ClientSession(session, undefined, DEFAULT_LIMITS) : session;
+  const owner = typeof session === "string" ? new ClientSession(identityOf(session), DEFAULT_LIMITS) : session;
   return new Subscription(owner, topicFilter, undefined, topicFilter, qos, noLocal, retainAsPublished, identifier);
 }

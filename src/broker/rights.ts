@@ -1,0 +1,91 @@
+/** What a Client may do, asked of the authorizer and remembered where it is asked for each message; and what is done when
+ * the answer may have changed. @module */
+
+import type { Identity } from "../auth/authorizer.ts";
+import { Timer } from "../base/timer_wheel.ts";
+import type { ApplicationMessage } from "../packet/application_message.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import type { Broker } from "./broker.ts";
+import type { Connection } from "./connection.ts";
+import { ConnectionState } from "./connection.ts";
+import { closeWith, refuseConnect } from "./connections.ts";
+import type { Route, RouteEntry } from "./route.ts";
+
+/** Routes that a connection remembers to be allowed to publish by, at most. A device has fewer topics. */
+const PERMITTED_ROUTES_MAX = 256;
+
+/** May this Client publish this message? A "yes" is remembered with the route, whose number is never used again: when rights
+ * change, all routes are made anew. */
+export function mayPublish(
+  broker: Broker,
+  connection: Connection,
+  message: ApplicationMessage,
+  route: Route,
+): boolean {
+  const permit = route.number * 4 + message.qos;
+  // One topic after the other is the rule; then this is all that rights cost.
+  if (permit === connection.lastPermit && !message.retain) return true;
+  return askMayPublish(broker, connection, message, permit);
+}
+
+function askMayPublish(broker: Broker, connection: Connection, message: ApplicationMessage, permit: number): boolean {
+  const { topicName, qos, retain } = message;
+  // To retain is a right of its own, and rare.
+  if (retain) return broker.authorizer.mayPublish(connection.identity!, topicName, qos, true);
+  const permits = connection.permits ??= new Set();
+  if (!permits.has(permit)) {
+    if (!broker.authorizer.mayPublish(connection.identity!, topicName, qos, false)) return false;
+    if (permits.size >= PERMITTED_ROUTES_MAX) permits.clear();
+    permits.add(permit);
+  }
+  connection.lastPermit = permit;
+  return true;
+}
+
+/** May the Client of this entry's session receive what goes by its route? Judged once for the Client as it came in:
+ * another connection of the session is another Identity. */
+export function mayReceiveBy(broker: Broker, entry: RouteEntry, topicName: string): boolean {
+  const { identity } = entry.session;
+  if (entry.judgedIdentity !== identity) {
+    entry.mayReceive = broker.authorizer.mayReceive(identity, topicName);
+    entry.judgedIdentity = identity;
+  }
+  return entry.mayReceive;
+}
+
+/** Any answer of the authorizer may have changed: what was remembered is forgotten, and who may not be connected any more is
+ * not. Subscriptions stay: what they may not receive any more is withheld, and comes again if the right does. */
+export function handleRightsChanged(broker: Broker): void {
+  broker.matchCache.clear();
+  for (const connection of [...broker.connections]) {
+    connection.lastPermit = -1;
+    connection.permits = undefined;
+    if (connection.identity === undefined) continue;
+    const refusal = broker.authorizer.connectRefusal(connection.identity);
+    if (refusal === undefined) continue;
+    if (connection.state === ConnectionState.Connected) closeWith(broker, connection, refusal.reasonCode, refusal.why);
+    else refuseConnect(broker, connection, refusal.reasonCode, refusal.why);
+  }
+}
+
+/** A proof that ends, such as a token, ends its connection; a new one by re-authentication takes its place.
+ * @param validUntilMs milliseconds of the wall clock; undefined = for ever. */
+export function watchValidity(broker: Broker, connection: Connection, validUntilMs: number | undefined): void {
+  stopWatchingValidity(broker, connection);
+  if (validUntilMs === undefined || validUntilMs === Infinity) return;
+  const delayMs = Math.max(0, validUntilMs - broker.turn.wallMs);
+  connection.validityTimer = new Timer(() => {
+    closeWith(broker, connection, ReasonCode.NotAuthorized, "what it authenticated with is no longer valid");
+  });
+  broker.wheel.schedule(connection.validityTimer, broker.turn.monotonicMs + delayMs);
+}
+
+export function stopWatchingValidity(broker: Broker, connection: Connection): void {
+  if (connection.validityTimer !== undefined) broker.wheel.cancel(connection.validityTimer);
+  connection.validityTimer = undefined;
+}
+
+/** Of a session that came back from the store: what its Client will bring is not known yet. */
+export function restoredIdentity(clientId: string, userName: string | undefined, remoteHost: string): Identity {
+  return { clientId, userName, remoteHost, isRestored: true };
+}
