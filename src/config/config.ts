@@ -2,8 +2,10 @@
  * In: an object of a file, of options or of an embedding program. Out: `Config`. @module */
 
 import * as v from "valibot";
-import { configKey, isName, sectionNames, unknownKeyHint } from "./keys.ts";
+import { CONFIG_SHAPE, unknownKeyHint } from "./keys.ts";
+import { listenerProblems } from "./listener_problems.ts";
 import { configSchema, RELATIONS } from "./schema.ts";
+import { allowedBy, isListOfObjects, type Shape, shapeAt } from "./schema_shape.ts";
 
 type DeepReadonly<T> = T extends readonly (infer Item)[] ? readonly Item[]
   : T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
@@ -20,9 +22,9 @@ export type SharedSubscriptionStrategy = Config["sharedSubscriptionStrategy"];
 
 /** One value that cannot stand. */
 export interface ConfigProblem {
-  /** "limits.connectionsMax" */
+  /** "limits.connectionsMax", "listeners[1].port" */
   readonly path: string;
-  /** What was given. */
+  /** What was given; undefined = nothing, and something is needed. */
   readonly value: unknown;
   /** "a whole number from 1 to 65535"; for an unknown key what to do: "did you mean …?" */
   readonly expected: string;
@@ -61,10 +63,9 @@ export function checkConfig(
   if (!result.success || misshapen.length > 0) {
     const wrongValues = (result.issues ?? []).filter((issue) => !isUnknownKey(issue)).map(problemOf);
     // One value may break several rules, and one list have several wrong items: that is one line.
-    const byPath = new Map([...wrongValues, ...misshapen].map((problem) => [problem.path, problem]));
-    return { config: undefined, problems: [...byPath.values()] };
+    return { config: undefined, problems: onePerPath([...wrongValues, ...misshapen]) };
   }
-  const problems: ConfigProblem[] = [];
+  const problems = onePerPath(listenerProblems(result.output));
   for (const { path, broken, allowed } of RELATIONS) {
     if (broken(result.output)) {
       problems.push({ path, value: valueAt(result.output, path), expected: allowed(result.output), relation: true });
@@ -73,11 +74,16 @@ export function checkConfig(
   return problems.length > 0 ? { config: undefined, problems } : { config: deepFreeze(result.output), problems: [] };
 }
 
+function onePerPath(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  return [...new Map(problems.map((problem) => [problem.path, problem])).values()];
+}
+
 /** "limits.connectionsMax: 0 is not allowed; allowed: a whole number from 1 to 1000000000" */
 export function describeProblem(problem: ConfigProblem, from = ""): string {
   const where = from === "" ? problem.path : `${problem.path} (${from})`;
-  return problem.unknownKey === true
-    ? `${where}: no such key (given ${show(problem.value)}); ${problem.expected}`
+  if (problem.unknownKey === true) return `${where}: no such key (given ${show(problem.value)}); ${problem.expected}`;
+  return problem.value === undefined
+    ? `${where} is missing; needed: ${problem.expected}`
     : `${where}: ${show(problem.value)} is not allowed; allowed: ${problem.expected}`;
 }
 
@@ -103,35 +109,44 @@ export function valueAt(object: unknown, path: string): unknown {
 }
 
 function problemOf(issue: v.BaseIssue<unknown>): ConfigProblem {
-  const names = (issue.path ?? []).map((item) => String(item.key));
-  const fullPath = names.join(".");
-  // A list is set as a whole: the problem of an item is shown with the list.
-  const path = configKey(fullPath) === undefined && configKey(names[0] ?? "") !== undefined ? names[0] : fullPath;
-  const key = configKey(path);
-  if (key !== undefined) return { path, value: valueAt(issue.path![0].input, path), expected: key.allowed };
-  return notAnObject(path, issue.input);
+  let shape = CONFIG_SHAPE;
+  let path = "";
+  let value = issue.input;
+  for (const item of issue.path ?? []) {
+    shape = shapeAt(shape, item.key) ?? shape;
+    path = pathOf(path, item.key);
+    value = item.value;
+    // A list of words or numbers is set as a whole: the problem of an item is shown with the list.
+    if (shape.type === "array" && !isListOfObjects(shape)) break;
+  }
+  return shape === CONFIG_SHAPE ? notAnObject("", value) : { path, value, expected: allowedBy(shape) };
 }
 
 /** What the schema library does not tell: it stops at the first unknown key of each object, and takes a list for an
  * object without keys. */
-function shapeProblems(partial: unknown): ConfigProblem[] {
+function shapeProblems(value: unknown, shape: Shape = CONFIG_SHAPE, path = ""): ConfigProblem[] {
+  if (typeof value !== "object" || value === null) return [];
+  if (isListOfObjects(shape)) {
+    if (!Array.isArray(value)) return [];
+    return value.flatMap((item, index) => shapeProblems(item, shape.item, pathOf(path, index)));
+  }
+  if (shape.entries === undefined) return [];
+  if (Array.isArray(value)) return [notAnObject(path, value)];
   const problems: ConfigProblem[] = [];
-  for (const section of ["", ...sectionNames()]) {
-    const object = section === "" ? partial : valueAt(partial, section);
-    if (typeof object !== "object" || object === null) continue;
-    if (Array.isArray(object)) {
-      problems.push(notAnObject(section, object));
-      continue;
-    }
-    // Inherited names, too: the schema library sees them.
-    for (const name in object) {
-      if (isName(section, name)) continue;
-      const path = section === "" ? name : `${section}.${name}`;
-      const value = (object as Record<string, unknown>)[name];
-      problems.push({ path, value, expected: unknownKeyHint(path), unknownKey: true });
-    }
+  // Inherited names, too: the schema library sees them.
+  for (const name in value) {
+    const inner = (value as Record<string, unknown>)[name];
+    const innerPath = pathOf(path, name);
+    const innerShape = shapeAt(shape, name);
+    if (innerShape !== undefined) problems.push(...shapeProblems(inner, innerShape, innerPath));
+    else problems.push({ path: innerPath, value: inner, expected: unknownKeyHint(innerPath), unknownKey: true });
   }
   return problems;
+}
+
+/** "limits" and "connectionsMax" → "limits.connectionsMax"; "listeners" and 1 → "listeners[1]" */
+function pathOf(path: string, key: unknown): string {
+  return typeof key === "number" ? `${path}[${key}]` : path === "" ? String(key) : `${path}.${key}`;
 }
 
 function isUnknownKey(issue: v.BaseIssue<unknown>): boolean {

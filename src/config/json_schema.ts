@@ -6,7 +6,7 @@ import { configSchema } from "./schema.ts";
 
 /** @returns the text of `quetzal.schema.json`. */
 export function jsonSchemaText(): string {
-  const schema = toJsonSchema(configSchema, { typeMode: "input" });
+  const schema = toJsonSchema(configSchema, { typeMode: "input", ignoreActions: ["check"] });
   const properties = {
     $schema: { type: "string", description: "where the JSON Schema is, for editors" },
     ...schema.properties,

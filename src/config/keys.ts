@@ -3,6 +3,7 @@
  * it from text. Room: pure. @module */
 
 import { configSchema } from "./schema.ts";
+import { aboutOf, allowedBy, readerOf, type Shape, shapeAt, unwrap } from "./schema_shape.ts";
 
 export const ENVIRONMENT_PREFIX = "QUETZAL_";
 
@@ -18,24 +19,11 @@ export interface ConfigKey {
   readonly fromText: (text: string) => unknown;
 }
 
-/** The parts of valibot's schemas that are looked at here. */
-interface AnySchema {
-  readonly type: string;
-  readonly pipe?: readonly AnyPipeItem[];
-  readonly wrapped?: AnySchema;
-  readonly entries?: Readonly<Record<string, AnySchema>>;
-  readonly options?: readonly unknown[];
-  readonly item?: AnySchema;
-  readonly default?: unknown;
-}
-interface AnyPipeItem extends AnySchema {
-  readonly requirement?: unknown;
-  readonly description?: string;
-  readonly message?: string;
-}
+/** The schema of the whole, as a shape. */
+export const CONFIG_SHAPE = configSchema as unknown as Shape;
 
 /** In the order of the schema. */
-export const CONFIG_KEYS: readonly ConfigKey[] = keysOf("", configSchema as unknown as AnySchema);
+export const CONFIG_KEYS: readonly ConfigKey[] = keysOf("", CONFIG_SHAPE);
 const KEYS_BY_PATH: ReadonlyMap<string, ConfigKey> = new Map(CONFIG_KEYS.map((key) => [key.path, key]));
 const SECTIONS: ReadonlySet<string> = new Set(
   CONFIG_KEYS.filter((key) => key.path.includes(".")).map((key) => key.path.slice(0, key.path.indexOf("."))),
@@ -45,7 +33,7 @@ export function configKey(path: string): ConfigKey | undefined {
   return KEYS_BY_PATH.get(path);
 }
 
-/** `log`, `features` and `limits`: objects that hold keys. */
+/** `log`, `tls`, `limits`, …: objects that hold keys. */
 export function isSection(path: string): boolean {
   return SECTIONS.has(path);
 }
@@ -73,19 +61,27 @@ export function nearestPath(path: string): string | undefined {
     paths.find((other) => other.slice(other.lastIndexOf(".") + 1).toLowerCase() === lastName);
 }
 
-/** true: an object of this section ("" = the whole) may have a key of this name. */
-export function isName(section: string, name: string): boolean {
-  if (name.includes(".")) return false;
-  return section === "" ? KEYS_BY_PATH.has(name) || SECTIONS.has(name) : KEYS_BY_PATH.has(`${section}.${name}`);
-}
-
 /** What to do about an unknown key: "did you mean limits.connectionsMax?" */
 export function unknownKeyHint(path: string): string {
+  const inList = /^(.*\])\.(.*)$/.exec(path);
+  if (inList !== null) return unknownKeyInListHint(inList[1], inList[2]);
   const meant = nearestPath(path);
   if (meant === undefined) return "`help config` lists the keys";
   // { "log.level": … } in a file.
   if (meant === path) return `write { ${path.split(".").map((name) => JSON.stringify(name)).join(": { ")}: … } }`;
   return `did you mean ${meant}?`;
+}
+
+/** @param item "listeners[1]" @param path in the item: "prot", "tls.certfile" */
+function unknownKeyInListHint(item: string, path: string): string {
+  const dot = path.lastIndexOf(".") + 1;
+  let shape = shapeAt(shapeAt(CONFIG_SHAPE, item.slice(0, item.indexOf("[")))!, 0)!;
+  for (const name of path.slice(0, dot).split(".").slice(0, -1)) shape = shapeAt(shape, name)!;
+  const names = Object.keys(shape.entries!);
+  const meant = nearest(path.slice(dot), names);
+  return meant === undefined
+    ? `the keys there are ${names.join(", ")}`
+    : `did you mean ${item}.${path.slice(0, dot)}${meant}?`;
 }
 
 /** "limits.connectionsMax" → "QUETZAL_LIMITS_CONNECTIONS_MAX" */
@@ -94,84 +90,25 @@ export function environmentName(path: string): string {
   return ENVIRONMENT_PREFIX + words.toUpperCase();
 }
 
-/** The sections' names. */
-export function sectionNames(): Iterable<string> {
-  return SECTIONS;
-}
-
-function keysOf(prefix: string, schema: AnySchema): ConfigKey[] {
+function keysOf(prefix: string, shape: Shape): ConfigKey[] {
   const keys: ConfigKey[] = [];
-  for (const [name, optional] of Object.entries(schema.entries!)) {
+  for (const [name, optional] of Object.entries(shape.entries!)) {
     const path = prefix + name;
-    const inner = optional.wrapped!;
+    const inner = unwrap(optional);
     if (inner.type === "strict_object") {
       keys.push(...keysOf(path + ".", inner));
       continue;
     }
-    const checks = flatten(inner);
     keys.push({
       path,
       environmentName: environmentName(path),
-      about: checks.find((check) => check.description !== undefined)?.description ?? "",
+      about: aboutOf(inner),
       defaultValue: optional.default,
-      allowed: allowedBy(inner, checks),
+      allowed: allowedBy(inner),
       fromText: readerOf(inner),
     });
   }
   return keys;
-}
-
-/** A pipe may begin with a pipe. */
-function flatten(schema: AnySchema): AnyPipeItem[] {
-  return (schema.pipe ?? []).flatMap((item, index) => index === 0 && item.pipe !== undefined ? flatten(item) : [item]);
-}
-
-function allowedBy(schema: AnySchema, checks: readonly AnyPipeItem[]): string {
-  const requirement = (type: string) => checks.find((check) => check.type === type)?.requirement;
-  switch (schema.type) {
-    case "number":
-      return `a whole number from ${requirement("min_value")} to ${requirement("max_value")}`;
-    case "boolean":
-      return "true or false";
-    case "picklist":
-      return oneOf(schema.options!);
-    case "array":
-      return `a list with one or more of ${schema.item!.options!.join(", ")}`;
-    default:
-      return checks.find((check) => typeof check.message === "string")?.message ?? "a text that is not empty";
-  }
-}
-
-function oneOf(options: readonly unknown[]): string {
-  const shown = options.map((option) => JSON.stringify(option));
-  return `${shown.slice(0, -1).join(", ")} or ${shown.at(-1)}`;
-}
-
-const BINARY_UNITS: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
-
-/** @returns NaN for what is no number; "64MiB" and "1 GiB" are. */
-function numberFromText(text: string): number {
-  const parts = /^(-?\d+(?:\.\d+)?)\s*(KiB|MiB|GiB)?$/.exec(text.trim());
-  return parts === null ? NaN : Number(parts[1]) * (BINARY_UNITS[parts[2]] ?? 1);
-}
-
-function readerOf(schema: AnySchema): (text: string) => unknown {
-  const number = (text: string): number | string => {
-    const value = numberFromText(text);
-    return Number.isNaN(value) ? text : value;
-  };
-  switch (schema.type) {
-    case "number":
-      return number;
-    case "boolean":
-      return (text) => text === "true" ? true : text === "false" ? false : text;
-    case "picklist":
-      return typeof schema.options![0] === "number" ? number : (text) => text;
-    case "array":
-      return (text) => text.split(",").filter((part) => part.trim() !== "").map(number);
-    default:
-      return (text) => text;
-  }
 }
 
 /** Optimal string alignment: insertions, deletions, replacements and swaps of neighbours (Damerau 1964). */

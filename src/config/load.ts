@@ -73,7 +73,9 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
 
   const { config, problems } = checkConfig(merged);
   if (config === undefined) {
-    throw new ConfigError(problems.map((problem) => describeProblem(problem, origins.get(problem.path)?.from)));
+    throw new ConfigError(
+      problems.map((problem) => describeProblem(problem, origins.get(keyOfPath(problem.path))?.from)),
+    );
   }
   const values = CONFIG_KEYS.map(({ path }): EffectiveValue => ({
     key: path,
@@ -117,6 +119,12 @@ export async function readConfigFile(path: string): Promise<string> {
 export function describeUnknownKey(path: string): string {
   if (isSection(path)) return `${path} is a group of keys; name one of them, such as ${firstKeyOf(path)}`;
   return `${path}: no such key; ${unknownKeyHint(path)}`;
+}
+
+/** The key that a source sets: "listeners[1].port" → "listeners" */
+function keyOfPath(path: string): string {
+  const bracket = path.indexOf("[");
+  return bracket < 0 ? path : path.slice(0, bracket);
 }
 
 function firstKeyOf(section: string): string {

@@ -5,35 +5,20 @@
 
 import * as v from "valibot";
 import { LIMIT_RULES, QUEUE_POLICIES } from "./limits.ts";
-
-/** A whole number of some unit, both ends allowed. */
-function wholeNumber(min: number, max: number) {
-  return v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
-}
-
-/** A key with a default. `about` is shown by editors and by the help. */
-function key<const Schema extends v.GenericSchema>(
-  schema: Schema,
-  defaultValue: v.InferInput<Schema>,
-  about: string,
-): v.OptionalSchema<Schema, v.InferInput<Schema>> {
-  return v.optional(v.pipe(schema, v.description(about)), defaultValue) as unknown as v.OptionalSchema<
-    Schema,
-    v.InferInput<Schema>
-  >;
-}
-
-/** A key that may be left out, and then means what `about` says. */
-function keyOrNothing<const Schema extends v.GenericSchema>(
-  schema: Schema,
-  about: string,
-): v.OptionalSchema<Schema, undefined> {
-  return v.optional(v.pipe(schema, v.description(about))) as unknown as v.OptionalSchema<Schema, undefined>;
-}
-
-function section<const Entries extends v.ObjectEntries>(entries: Entries) {
-  return v.optional(v.strictObject(entries), {} as never);
-}
+import {
+  ABOUT,
+  authenticatorsSchema,
+  certificateUserNameSchema,
+  LISTENERS_ABOUT,
+  listenersSchema,
+  networksSchema,
+  originsSchema,
+  portSchema,
+  protocolVersionsSchema,
+  tlsVersionSchema,
+  webSocketPathSchema,
+} from "./listener_schema.ts";
+import { key, keyOrNothing, section, text, wholeNumber } from "./schema_parts.ts";
 
 type NumberKey = ReturnType<typeof wholeNumber>;
 
@@ -48,12 +33,38 @@ function limitEntries() {
 
 export const configSchema = v.strictObject({
   host: key(
-    v.pipe(v.string(), v.nonEmpty()),
+    text(),
     "127.0.0.1",
     "address to listen on: 127.0.0.1 for this machine only, 0.0.0.0 for all IPv4 networks, :: for all networks",
   ),
-  port: key(wholeNumber(0, 65_535), 1883, "TCP port to listen on; 0 takes a free one"),
-  dataDir: key(v.pipe(v.string(), v.nonEmpty()), "./quetzal-data", "folder of what must survive a restart"),
+  port: key(portSchema, 1883, "TCP port to listen on; 0 takes a free one"),
+  mqtt: key(
+    v.boolean(),
+    true,
+    "listen on host and port for MQTT over TCP, without TLS; a list of listeners replaces it",
+  ),
+  tlsPort: keyOrNothing(portSchema, "listen on this port of host for MQTT over TLS, too (usually 8883)"),
+  wsPort: keyOrNothing(portSchema, "listen on this port of host for MQTT over WebSocket, too (often 8083)"),
+  wssPort: keyOrNothing(portSchema, "listen on this port of host for MQTT over WebSocket and TLS, too (often 8084)"),
+  unixPath: keyOrNothing(text(), "listen on a Unix socket at this path, too"),
+  listeners: keyOrNothing(listenersSchema, LISTENERS_ABOUT),
+  tls: section({
+    certFile: keyOrNothing(text(), ABOUT.certFile),
+    keyFile: keyOrNothing(text(), ABOUT.keyFile),
+    caFile: keyOrNothing(text(), ABOUT.caFile),
+    requireClientCertificate: key(v.boolean(), false, ABOUT.requireClientCertificate),
+    minVersion: key(tlsVersionSchema, "1.2", ABOUT.minVersion),
+  }),
+  webSocket: section({
+    path: key(webSocketPathSchema, "/mqtt", ABOUT.path),
+    origins: keyOrNothing(originsSchema, ABOUT.origins),
+  }),
+  proxyProtocolFrom: key(networksSchema, [], ABOUT.proxyProtocolFrom),
+  dataDir: key(text(), "./quetzal-data", "folder of what must survive a restart"),
+  accounts: keyOrNothing(
+    text(),
+    "the Deno KV database of users, roles and rules: a path, or the URL of a shared one; left out: accounts.kv in dataDir",
+  ),
   durability: key(
     v.picklist(["full", "normal", "off"]),
     "full",
@@ -61,11 +72,28 @@ export const configSchema = v.strictObject({
   ),
   allowAnonymous: keyOrNothing(
     v.boolean(),
-    "let everybody in, unchecked: there are no accounts yet, and user names are ignored; " +
-      "left out: on loopback addresses only",
+    "let clients in that show no user name: true = all of them, with the rules for anonymous clients; false = none; " +
+      "left out: on loopback addresses only, and only while there is no account",
   ),
+  authenticators: keyOrNothing(authenticatorsSchema, ABOUT.authenticators),
+  certificateUserName: key(certificateUserNameSchema, "common-name", ABOUT.certificateUserName),
+  jwt: section({
+    secretFile: keyOrNothing(
+      text(),
+      "the secret of tokens that are signed with HS256 and its like, as the file's bytes",
+    ),
+    publicKeyFile: keyOrNothing(text(), "the public key of who signs tokens (RS256, ES256, …), in PEM"),
+    jwksFile: keyOrNothing(text(), "the public keys of who signs tokens, as a JSON Web Key Set (RFC 7517)"),
+    issuer: keyOrNothing(text(), "what the claim iss must be; left out: anything"),
+    audience: keyOrNothing(text(), "what the claim aud must hold; left out: anything"),
+    userNameClaim: key(text(), "sub", "the claim that is the user name"),
+    clientIdClaim: keyOrNothing(text(), "the claim that the Client Identifier must be equal to; left out: none"),
+    publishClaim: key(text(), "publish", "the claim with the Topic Filters that may be published to"),
+    subscribeClaim: key(text(), "subscribe", "the claim with the Topic Filters that may be subscribed to"),
+    clockToleranceS: key(wholeNumber(0, 3600), 5, "seconds that the clock of who signs may be wrong"),
+  }),
   protocolVersions: key(
-    v.pipe(v.array(v.picklist([3, 4, 5])), v.minLength(1)),
+    protocolVersionsSchema,
     [3, 4, 5],
     "protocol versions that are let in: 3 = MQTT 3.1, 4 = MQTT 3.1.1, 5 = MQTT 5.0",
   ),
@@ -100,7 +128,7 @@ export const configSchema = v.strictObject({
       "what is logged: this level and the ones before it",
     ),
     format: key(v.picklist(["text", "json"]), "text", "a line for people, or a JSON object a line"),
-    file: keyOrNothing(v.pipe(v.string(), v.nonEmpty()), "log to this file, too; left out: to the console only"),
+    file: keyOrNothing(text(), "log to this file, too; left out: to the console only"),
     fileBytesMax: key(
       wholeNumber(1024, 1_099_511_627_776),
       10_485_760,
