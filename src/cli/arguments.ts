@@ -5,6 +5,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { CONFIG_FILE_VARIABLE, type GivenOption } from "../config/load.ts";
 import { configKey, nearest } from "../config/keys.ts";
 import { COMMAND_NAMES, type CommandName, commandOf, commandsOfGroup, isCommand } from "./commands.ts";
+import { LISTENER_OPTIONS } from "./listener_options.ts";
 
 /** What a shell sees when the program ends. */
 export const ExitCode = { Ok: 0, Failed: 1, Usage: 2 } as const;
@@ -19,6 +20,8 @@ export interface Option {
   /** Without the dashes. */
   readonly name: string;
   readonly short?: string;
+  /** Other names that are understood, as other programs have them. */
+  readonly aliases?: readonly string[];
   /** What stands for the value in the help; undefined = a flag. */
   readonly valueName?: string;
   /** The configuration's key that it sets. */
@@ -43,6 +46,7 @@ export const OPTIONS: readonly Option[] = [
   },
   optionOf("host", "host", "ADDRESS", "--host 0.0.0.0"),
   { ...optionOf("port", "port", "NUMBER", "--port 1884"), short: "p" },
+  ...LISTENER_OPTIONS,
   optionOf("data-dir", "dataDir", "FOLDER", "--data-dir /var/lib/quetzal"),
   optionOf("durability", "durability", "full|normal|off", "--durability off"),
   { ...optionOf("allow-anonymous", "allowAnonymous", undefined, "--no-allow-anonymous"), negatable: true },
@@ -110,7 +114,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     boolean: flags.map((option) => option.name),
     negatable: flags.filter((option) => option.negatable).map((option) => option.name),
     collect: ["set"],
-    alias: Object.fromEntries(OPTIONS.flatMap((option) => option.short ? [[option.name, option.short]] : [])),
+    alias: Object.fromEntries(
+      OPTIONS.map(({ name, short, aliases = [] }) => [name, short === undefined ? aliases : [short, ...aliases]]),
+    ),
     // null: "not given" is not "false".
     default: Object.fromEntries(flags.map((option) => [option.name, null])),
     unknown: (arg, key) => {

@@ -29,7 +29,7 @@ function isAddressOrNetwork(value: string): boolean {
 }
 
 /** What an Origin header says, RFC 6454 §6.2, or "*". */
-const ORIGIN = /^(\*|null|[a-z][a-z0-9+.-]*:\/\/[^/\s,]+)$/;
+const ORIGIN = /^(\*|null|[a-z][a-z0-9+.-]*:\/\/[^/\s,]+\/?)$/;
 
 export const portSchema = wholeNumber(0, 65_535);
 export const protocolVersionsSchema = v.pipe(v.array(v.picklist([3, 4, 5])), v.minLength(1));
@@ -59,7 +59,8 @@ export const ABOUT = {
   requireClientCertificate: "refuse clients that show no certificate which is signed by one in caFile",
   minVersion: "the oldest version of TLS that is let in",
   path: "the path of the URL at which WebSockets are accepted",
-  origins: "web pages whose scripts may connect, as the Origin header names them; * = all",
+  origins: "web pages whose scripts may connect, as the Origin header names them; * = all; " +
+    "left out: those from the same host",
 };
 
 const tlsEntries = {

@@ -17,7 +17,7 @@ export interface ListenerTls {
 
 export interface ListenerWebSocket {
   readonly path: string;
-  /** undefined = as `webSocket.origins` says when it is left out. */
+  /** undefined = those from the same host. */
   readonly origins: readonly string[] | undefined;
 }
 
