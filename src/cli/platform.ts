@@ -18,13 +18,13 @@ export function programName(): string {
   return Deno.build.standalone ? "quetzal" : "deno run -A main.ts";
 }
 
-/** Why a port may be refused, and what to do. */
-export function portPermissionHint(port: number): string {
+/** Why a port may be refused, and what to do. @param option where another one can be said: "--port". */
+export function portPermissionHint(port: number, option: string): string {
   if (WINDOWS) {
     return "the system keeps it for itself (netsh interface ipv4 show excludedportrange protocol=tcp); " +
-      "choose another one with --port";
+      `choose another one with ${option}`;
   }
   return port < 1024
-    ? "ports below 1024 are for privileged users; choose another one with --port, such as --port 1883"
-    : "choose another one with --port";
+    ? `ports below 1024 are for privileged users; choose another one with ${option}, such as 1883`
+    : `choose another one with ${option}`;
 }

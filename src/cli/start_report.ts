@@ -4,8 +4,14 @@
 
 import type { LoadReport } from "../broker/load_store.ts";
 import type { Config, Durability } from "../config/config.ts";
+import {
+  isLoopbackListener,
+  type ListenerConfig,
+  ListenError,
+  provesWithoutAccounts,
+  resolveListeners,
+} from "../open_listeners.ts";
 import { DataFolderError } from "../persistence/data_folder.ts";
-import { isLoopbackHost } from "../transport/address.ts";
 import { portPermissionHint } from "./platform.ts";
 
 export interface StartReport {
@@ -23,8 +29,10 @@ const DURABILITIES: Readonly<Record<Durability, string>> = {
 };
 
 export interface StartFacts {
-  /** Where it listens. */
+  /** Where it listens, in the order of `resolveListeners`. */
   readonly urls: readonly string[];
+  /** Default: false. */
+  readonly hasAccounts?: boolean;
   readonly loaded: LoadReport & { readonly durationMs: number };
   /** What was done in the data folder that a person should know. */
   readonly notices?: readonly string[];
@@ -33,23 +41,31 @@ export interface StartFacts {
 }
 
 export function startReport(config: Config, facts: StartFacts): StartReport {
-  const { urls, loaded, notices = [], hasUnusedStore = false } = facts;
-  const warnings = [...notices];
-  for (const url of urls) {
-    const isLoopback = isLoopbackHost(hostOf(url));
-    if (config.allowAnonymous === true && !isLoopback) {
-      warnings.push(`everybody who can reach ${url} may publish and subscribe (allowAnonymous)`);
-    } else if (config.allowAnonymous === false || (config.allowAnonymous === undefined && !isLoopback)) {
-      warnings.push(
-        `anonymous clients are refused on ${url}, and there are no accounts yet: nobody can connect there; ` +
-          "--allow-anonymous lets everybody in",
-      );
-    }
-  }
+  const { urls, loaded, notices = [], hasUnusedStore = false, hasAccounts = false } = facts;
+  const listeners = resolveListeners(config);
+  const warnings = [
+    ...notices,
+    ...urls.flatMap((url, index) => doorWarnings(url, listeners[index], hasAccounts)),
+  ];
   const lines = [`durability ${config.durability}: ${DURABILITIES[config.durability]}`];
   if (hasUnusedStore) lines.push(`the store in ${config.dataDir} stays as it is, and is not used`);
   if (config.durability !== "off") lines.push(describeLoaded(config, loaded));
   return { lines: [...lines, ...urls.map((url) => `listening on ${url}`)], warnings };
+}
+
+function doorWarnings(url: string, listener: ListenerConfig, hasAccounts: boolean): string[] {
+  const { allowAnonymous } = listener;
+  const isLoopback = isLoopbackListener(listener);
+  if (allowAnonymous === true && !isLoopback) {
+    return hasAccounts
+      ? [`clients without a user name may connect to ${url}, with the rules for anonymous clients (allowAnonymous)`]
+      : [`everybody who can reach ${url} may publish and subscribe (allowAnonymous)`];
+  }
+  if (hasAccounts || (allowAnonymous ?? isLoopback) || provesWithoutAccounts(listener)) return [];
+  return [
+    `anonymous clients are refused on ${url}, and there is no account yet: nobody can connect there; ` +
+    '"quetzal user add NAME" makes an account, --allow-anonymous lets everybody in',
+  ];
 }
 
 function describeLoaded(
@@ -66,31 +82,64 @@ function counted(number: number, what: string): string {
   return `${number.toLocaleString("en-US")} ${what}${number === 1 ? "" : "s"}`;
 }
 
-/** "mqtt://[::1]:1883" → "[::1]" */
-function hostOf(url: string): string {
-  const authority = url.slice(url.indexOf("://") + 3);
-  return authority.slice(0, authority.lastIndexOf(":"));
-}
-
 /** One line with what to do. */
 export function explainStartError(error: unknown, config: Config): string {
-  const { host, port } = config;
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof DataFolderError) return message;
+  if (error instanceof DataFolderError) return error.message;
+  if (error instanceof ListenError) return explainListenError(error.cause, error.listener);
+  return explainListenError(error, resolveListeners(config)[0]);
+}
+
+function explainListenError(error: unknown, listener: ListenerConfig): string {
+  if (listener.type === "unix") return explainSocketError(error, listener);
+  const { host, port } = listener;
+  const option = optionFor(listener, "port");
   if (error instanceof Deno.errors.AddrInUse) {
     return `port ${port} on ${host} is in use: another broker may be running; ` +
-      `end it, or choose another port with --port (--port 0 takes a free one)`;
+      `end it, or choose another port with ${option} (0 takes a free one)`;
   }
   if (error instanceof Deno.errors.AddrNotAvailable) {
-    return `this machine has no address ${host}; choose one with --host (127.0.0.1, 0.0.0.0, ::)`;
+    return `this machine has no address ${host}; choose one with ${
+      optionFor(listener, "host")
+    } (127.0.0.1, 0.0.0.0, ::)`;
   }
   if (error instanceof Deno.errors.PermissionDenied) {
-    return `port ${port} on ${host} is not allowed: ${portPermissionHint(port)}`;
+    return `port ${port} on ${host} is not allowed: ${portPermissionHint(port, option)}`;
   }
+  const message = messageOf(error);
   if (/lookup|No such host|not known/i.test(message)) {
-    return `the host ${host} is not known; choose an address with --host (127.0.0.1, 0.0.0.0, ::)`;
+    return `the host ${host} is not known; ` +
+      `choose an address with ${optionFor(listener, "host")} (127.0.0.1, 0.0.0.0, ::)`;
   }
-  return `cannot start on ${host}, port ${port}: ${message}`;
+  return `cannot listen on ${host}, port ${port} (${listener.askedBy}): ${message}`;
+}
+
+function explainSocketError(error: unknown, listener: ListenerConfig): string {
+  const what = `the socket ${listener.socketPath} cannot be made: `;
+  const another = `choose another path with ${optionFor(listener, "socketPath")}`;
+  if (error instanceof Deno.errors.AddrInUse) {
+    return `${what}another broker may be listening there; end it, or ${another}`;
+  }
+  if (error instanceof Deno.errors.NotFound) return `${what}its folder is not there; make the folder first`;
+  if (error instanceof Deno.errors.PermissionDenied) return `${what}this user may not write there; ${another}`;
+  return what + messageOf(error);
+}
+
+const OPTION_OF_KEY: Readonly<Record<string, string>> = {
+  port: "--port",
+  tlsPort: "--tls-port",
+  wsPort: "--ws-port",
+  wssPort: "--wss-port",
+  unixPath: "--unix",
+};
+
+/** Where the user can say it in another way: an option, or the key of an item of the list. */
+function optionFor({ askedBy }: ListenerConfig, name: "host" | "port" | "socketPath"): string {
+  const option = OPTION_OF_KEY[askedBy];
+  return option === undefined ? `${askedBy}.${name}` : name === "host" ? "--host" : option;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** One line with what to do. */
@@ -102,5 +151,5 @@ export function explainLogFileError(error: unknown, file: string): string {
     // Windows says this of a folder, too.
     return what + "this user may not write it; name a file, not a folder, where this user may write";
   }
-  return what + (error instanceof Error ? error.message : String(error));
+  return what + messageOf(error);
 }

@@ -1,17 +1,18 @@
 /** src/cli/start_report.ts @module */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { explainStartError, startReport } from "../../src/cli/start_report.ts";
-import { makeConfig } from "../../src/config/config.ts";
+import { makeConfig, type PartialConfig } from "../../src/config/config.ts";
+import { ListenError, resolveListeners } from "../../src/open_listeners.ts";
 import { DataFolderError } from "../../src/persistence/data_folder.ts";
 
 const LOOPBACK = "mqtt://127.0.0.1:1883";
-const ALL_NETWORKS = "mqtt://0.0.0.0:1883";
 
 const NOTHING = { sessions: 0, messages: 0, retainedMessages: 0, durationMs: 3 };
 
 Deno.test("startReport() says where the broker listens, last", () => {
-  const { lines } = startReport(makeConfig(), { urls: [LOOPBACK, "mqtt://[::1]:1884"], loaded: NOTHING });
+  const config = makeConfig({ listeners: [{ type: "mqtt" }, { type: "mqtt", host: "::1", port: 1884 }] });
+  const { lines } = startReport(config, { urls: [LOOPBACK, "mqtt://[::1]:1884"], loaded: NOTHING });
   assertEquals(lines.slice(-2), ["listening on mqtt://127.0.0.1:1883", "listening on mqtt://[::1]:1884"]);
 });
 
@@ -70,40 +71,81 @@ Deno.test("startReport() warns of what was done in the data folder", () => {
   assertEquals(warnings, ["a log was moved"]);
 });
 
-const ANONYMOUS: [boolean | undefined, string, string | undefined][] = [
-  [undefined, LOOPBACK, undefined],
-  [true, LOOPBACK, undefined],
-  [false, LOOPBACK, "anonymous clients are refused on mqtt://127.0.0.1:1883"],
-  [undefined, ALL_NETWORKS, "anonymous clients are refused on mqtt://0.0.0.0:1883"],
-  [undefined, "mqtt://[::]:1883", "anonymous clients are refused on mqtt://[::]:1883"],
-  [true, ALL_NETWORKS, "everybody who can reach mqtt://0.0.0.0:1883 may publish and subscribe"],
+const NO_ACCOUNT =
+  "anonymous clients are refused on mqtt://h:1883, and there is no account yet: nobody can connect there";
+const EVERYBODY = "everybody who can reach mqtt://h:1883 may publish and subscribe (allowAnonymous)";
+const BY_RULES = "clients without a user name may connect to mqtt://h:1883, with the rules for anonymous clients";
+const CERTIFICATES: PartialConfig = {
+  allowAnonymous: false,
+  tls: { certFile: "c", keyFile: "k", caFile: "a", requireClientCertificate: true },
+  listeners: [{ type: "mqtts" }],
+};
+
+const DOORS: [given: PartialConfig, hasAccounts: boolean, warning: string | undefined][] = [
+  [{}, false, undefined],
+  [{}, true, undefined],
+  [{ allowAnonymous: true }, false, undefined],
+  [{ allowAnonymous: true }, true, undefined],
+  [{ allowAnonymous: false }, false, NO_ACCOUNT],
+  [{ allowAnonymous: false }, true, undefined],
+  [{ allowAnonymous: false, jwt: { jwksFile: "k" } }, false, undefined],
+  [CERTIFICATES, false, undefined],
+  [{ host: "0.0.0.0" }, false, NO_ACCOUNT],
+  [{ host: "0.0.0.0" }, true, undefined],
+  [{ host: "::" }, false, NO_ACCOUNT],
+  [{ host: "0.0.0.0", allowAnonymous: true }, false, EVERYBODY],
+  [{ host: "0.0.0.0", allowAnonymous: true }, true, BY_RULES],
+  [{ listeners: [{ type: "mqtt", host: "0.0.0.0", allowAnonymous: true }] }, false, EVERYBODY],
+  [{ mqtt: false, unixPath: "/s" }, false, undefined],
 ];
-for (const [allowAnonymous, url, expected] of ANONYMOUS) {
-  Deno.test(`startReport() with allowAnonymous ${allowAnonymous} on ${url}`, () => {
-    const { warnings } = startReport(makeConfig({ allowAnonymous }), { urls: [url], loaded: NOTHING });
-    if (expected === undefined) assertEquals(warnings, []);
-    else assert(warnings.length === 1 && warnings[0].startsWith(expected), warnings.join("\n"));
+for (const [given, hasAccounts, warning] of DOORS) {
+  Deno.test(`startReport() looks at ${JSON.stringify(given)} ${hasAccounts ? "with" : "without"} accounts`, () => {
+    const facts = { urls: ["mqtt://h:1883"], loaded: NOTHING, hasAccounts };
+    const { warnings } = startReport(makeConfig(given), facts);
+    if (warning === undefined) assertEquals(warnings, []);
+    else assert(warnings.length === 1 && warnings[0].startsWith(warning), warnings.join("\n"));
   });
 }
 
-const ERRORS: [unknown, string][] = [
-  [new Deno.errors.AddrInUse("x"), "port 80 on 127.0.0.1 is in use"],
-  [new Deno.errors.AddrNotAvailable("x"), "this machine has no address 127.0.0.1"],
-  [new Deno.errors.PermissionDenied("x"), "port 80 on 127.0.0.1 is not allowed"],
-  [new Error("failed to lookup address information: Name or service not known"), "the host 127.0.0.1 is not known"],
-  [new Error("odd"), "cannot start on 127.0.0.1, port 80: odd"],
-  ["text", "cannot start on 127.0.0.1, port 80: text"],
-];
+Deno.test("startReport() names the listener that a warning is about", () => {
+  const config = makeConfig({ host: "0.0.0.0", listeners: [{ type: "mqtt", allowAnonymous: true }, { type: "ws" }] });
+  const { warnings } = startReport(config, { urls: ["mqtt://a", "ws://b"], loaded: NOTHING });
+  assertEquals(warnings.length, 2);
+  assertStringIncludes(warnings[0], "reach mqtt://a may");
+  assertStringIncludes(warnings[1], "refused on ws://b,");
+});
+
 Deno.test("explainStartError() leaves what a data folder says as it is", () => {
   const error = new DataFolderError("the data folder /x is in use by the process 7: end that one");
   assertEquals(explainStartError(error, makeConfig()), error.message);
 });
 
-for (const [error, expected] of ERRORS) {
-  Deno.test(`explainStartError() says "${expected}" in one line with what to do`, () => {
-    const line = explainStartError(error, makeConfig({ port: 80 }));
-    assertStringIncludes(line, expected);
-    assert(!line.includes("\n"));
-    if (error instanceof Error && error.message !== "odd") assertStringIncludes(line, "--");
+const { AddrInUse, AddrNotAvailable, NotFound, PermissionDenied } = Deno.errors;
+const UNIX: PartialConfig = { mqtt: false, unixPath: "/s" };
+const LIST: PartialConfig = { listeners: [{ type: "ws", host: "::1", port: 80 }] };
+
+/** The configuration, what opening its (first) listener threw, and the line. */
+const ERRORS: [given: PartialConfig, error: unknown, line: RegExp][] = [
+  [{ port: 80 }, new AddrInUse("x"), /^port 80 on 127\.0\.0\.1 is in use: .* --port \(0 takes a free one\)$/],
+  [{ mqtt: false, wsPort: 80 }, new AddrInUse("x"), /^port 80 on 127\.0\.0\.1 is in use: .* --ws-port /],
+  [LIST, new AddrInUse("x"), /^port 80 on ::1 is in use: .* listeners\[0\]\.port /],
+  [{}, new AddrNotAvailable("x"), /^this machine has no address 127\.0\.0\.1; choose one with --host /],
+  [LIST, new AddrNotAvailable("x"), /^this machine has no address ::1; choose one with listeners\[0\]\.host /],
+  [{ port: 80 }, new PermissionDenied("x"), /^port 80 on 127\.0\.0\.1 is not allowed: .* --port/],
+  [
+    {},
+    new Error("failed to lookup address information: Name or service not known"),
+    /^the host 127\.0\.0\.1 is not known; .* --host/,
+  ],
+  [{ port: 80 }, new Error("odd"), /^cannot listen on 127\.0\.0\.1, port 80 \(port\): odd$/],
+  [UNIX, new AddrInUse("x"), /^the socket \/s cannot be made: another broker .* --unix$/],
+  [UNIX, new NotFound("x"), /^the socket \/s cannot be made: .*make the folder first$/],
+  [UNIX, new PermissionDenied("x"), /^the socket \/s cannot be made: this user may not write there; .* --unix$/],
+  [UNIX, "odd", /^the socket \/s cannot be made: odd$/],
+];
+for (const [given, error, line] of ERRORS) {
+  Deno.test(`explainStartError() of ${JSON.stringify(given)} says: ${line.source}`, () => {
+    const [listener] = resolveListeners(makeConfig(given));
+    assertMatch(explainStartError(new ListenError(listener, error), makeConfig()), line);
   });
 }
