@@ -4,6 +4,7 @@ import { assert, assertEquals, assertFalse } from "@std/assert";
 import fc from "fast-check";
 import { filterCovers } from "../../src/topic/filter_cover.ts";
 import { isValidTopicFilter, topicMatchesFilter } from "../../src/topic/topic_filter.ts";
+import { ALL_NAMES } from "./all_names.ts";
 
 /** wide, what it covers, what it does not. */
 const COVERS: [wide: string, covered: string[], others: string[]][] = [
@@ -42,24 +43,11 @@ const text = fc.constantFrom("a", "b", "", "$", "+", "+");
 const filter = fc.tuple(fc.array(text, { maxLength: 3 }), fc.constantFrom([], ["#"]))
   .map(([levels, last]) => [...levels, ...last].join("/")).filter(isValidTopicFilter);
 
-/** All names of one to five levels of these texts; "z" stands for whatever no filter names. */
-const NAMES = namesOf(["a", "b", "", "$", "z"], 5);
-
-function namesOf(texts: readonly string[], levelsMax: number): string[] {
-  const all: string[] = [];
-  let longest = [...texts];
-  for (let levels = 1; levels <= levelsMax; levels++) {
-    all.push(...longest);
-    longest = longest.flatMap((name) => texts.map((level) => `${name}/${level}`));
-  }
-  return all.filter((name) => name !== "");
-}
-
 Deno.test("filterCovers() is true exactly when each name that the narrow one matches is matched by the wide one", () => {
   const matching = new Map<string, readonly string[]>();
   const matched = (filter: string): readonly string[] => {
     let names = matching.get(filter);
-    if (names === undefined) matching.set(filter, names = NAMES.filter((name) => topicMatchesFilter(name, filter)));
+    if (names === undefined) matching.set(filter, names = ALL_NAMES.filter((name) => topicMatchesFilter(name, filter)));
     return names;
   };
   let covered = 0;
