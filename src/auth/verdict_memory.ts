@@ -1,0 +1,70 @@
+/** What was found out about a secret, so that it need not be found out again. Knows no secrets: only their HMAC-SHA-256
+ * under a key of this process, so that neither a dump of the memory nor a timing of the table tells anything.
+ * Room: passive; time is given. Bounded: the least recently used leave first. Wrong secrets have a quarter of the places
+ * of their own, so that whoever tries many cannot push out those that are right. @module */
+
+import { createHmac, randomBytes } from "node:crypto";
+import type { Clock } from "../base/clock.ts";
+
+/** Of `Limits`. */
+export interface VerdictLimits {
+  readonly verdictsRememberedMax: number;
+  readonly verdictRememberedS: number;
+}
+
+const WRONG_SHARE = 4;
+
+export class VerdictMemory {
+  readonly #secret = randomBytes(32);
+  readonly #limits: VerdictLimits;
+  readonly #clock: Clock;
+  /** By key: until when. In the order of their last use. */
+  readonly #right = new Map<string, number>();
+  readonly #wrong = new Map<string, number>();
+
+  constructor(limits: VerdictLimits, clock: Clock) {
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#right.size + this.#wrong.size;
+  }
+
+  /** Equal parts, and only those, give equal keys. */
+  keyOf(...parts: readonly (string | Uint8Array)[]): string {
+    const state = createHmac("sha256", this.#secret);
+    for (const part of parts) {
+      const bytes = typeof part === "string" ? encoder.encode(part) : part;
+      state.update(`${bytes.length}:`).update(bytes);
+    }
+    return state.digest("base64");
+  }
+
+  /** @returns undefined = not known, or not any more. */
+  recall(key: string): boolean | undefined {
+    return this.#use(this.#right, key) ? true : this.#use(this.#wrong, key) ? false : undefined;
+  }
+
+  remember(key: string, isRight: boolean): void {
+    const { verdictsRememberedMax, verdictRememberedS } = this.#limits;
+    const wrongMax = Math.floor(verdictsRememberedMax / WRONG_SHARE);
+    const max = isRight ? verdictsRememberedMax - wrongMax : wrongMax;
+    if (max === 0 || verdictRememberedS === 0) return;
+    const verdicts = isRight ? this.#right : this.#wrong;
+    verdicts.delete(key);
+    if (verdicts.size >= max) verdicts.delete(verdicts.keys().next().value!);
+    verdicts.set(key, this.#clock.monotonicMs() + verdictRememberedS * 1000);
+  }
+
+  #use(verdicts: Map<string, number>, key: string): boolean {
+    const untilMs = verdicts.get(key);
+    if (untilMs === undefined) return false;
+    verdicts.delete(key);
+    if (untilMs <= this.#clock.monotonicMs()) return false;
+    verdicts.set(key, untilMs);
+    return true;
+  }
+}
+
+const encoder = new TextEncoder();
