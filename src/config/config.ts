@@ -7,7 +7,7 @@ import { listenerProblems } from "./listener_problems.ts";
 import { configSchema, RELATIONS } from "./schema.ts";
 import { allowedBy, isListOfObjects, type Shape, shapeAt } from "./schema_shape.ts";
 
-type DeepReadonly<T> = T extends readonly (infer Item)[] ? readonly Item[]
+type DeepReadonly<T> = T extends readonly (infer Item)[] ? readonly DeepReadonly<Item>[]
   : T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
   : T;
 
@@ -61,7 +61,9 @@ export function checkConfig(
   const result = v.safeParse(configSchema, partial);
   const misshapen = shapeProblems(partial);
   if (!result.success || misshapen.length > 0) {
-    const wrongValues = (result.issues ?? []).filter((issue) => !isUnknownKey(issue)).map(problemOf);
+    const wrongValues = (result.issues ?? []).filter((issue) => !isUnknownKey(issue)).map(problemOf)
+      // What is missing in a list that should be an object says less than that it should be one.
+      .filter(({ path }) => !misshapen.some((problem) => path.startsWith(problem.path + ".")));
     // One value may break several rules, and one list have several wrong items: that is one line.
     return { config: undefined, problems: onePerPath([...wrongValues, ...misshapen]) };
   }

@@ -24,6 +24,9 @@ const ENVIRONMENT_NAMES: [string, string][] = [
   ["sysIntervalS", "QUETZAL_SYS_INTERVAL_S"],
   ["log.fileBytesMax", "QUETZAL_LOG_FILE_BYTES_MAX"],
   ["features.maximumQoS", "QUETZAL_FEATURES_MAXIMUM_QOS"],
+  ["tls.certFile", "QUETZAL_TLS_CERT_FILE"],
+  ["webSocket.origins", "QUETZAL_WEB_SOCKET_ORIGINS"],
+  ["listeners", "QUETZAL_LISTENERS"],
   ["limits.connectTimeoutMs", "QUETZAL_LIMITS_CONNECT_TIMEOUT_MS"],
 ];
 for (const [path, name] of ENVIRONMENT_NAMES) {
@@ -49,6 +52,10 @@ const TEXTS: [path: string, text: string, value: unknown][] = [
   ["protocolVersions", "4,5", [4, 5]],
   ["protocolVersions", "five", ["five"]],
   ["protocolVersions", "", []],
+  ["authenticators", "accounts, jwt", ["accounts", "jwt"]],
+  ["proxyProtocolFrom", "10.0.0.0/8,::1", ["10.0.0.0/8", "::1"]],
+  ["listeners", '[{ "type": "ws" }]', [{ type: "ws" }]],
+  ["listeners", "ws", "ws"],
 ];
 for (const [path, text, value] of TEXTS) {
   Deno.test(`ConfigKey.fromText() reads ${JSON.stringify(text)} for ${path}`, () => {
