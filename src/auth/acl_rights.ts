@@ -1,0 +1,211 @@
+/** The rules of all accounts, by whom they are about, and the rights of one Client that follow from them. Rules are read
+ * once for each change of the accounts; what holds variables is put together once for each Client. The order in which they
+ * are asked is told in docs/access.md, for those who write rules. Room: pure. @module */
+
+import { ACL_SUBJECT_KINDS, type AclRule, type AclSubjectKind } from "./account_records.ts";
+import type { Accounts } from "./accounts.ts";
+import { PatternTemplate, type PatternValues } from "./acl_pattern.ts";
+import { type AclRequest, type CompiledRule, RuleTable } from "./acl_rule_table.ts";
+import type { Grant, Identity } from "./authorizer.ts";
+import { NetworkTable } from "./networks.ts";
+
+/** Why the account of a Client may do nothing at all; undefined = it may. A user without a record may: it came in by a
+ * certificate or a token. */
+export function accountProblem(accounts: Accounts, identity: Identity): string | undefined {
+  if (identity.userName === undefined) return undefined;
+  const user = accounts.users.get(identity.userName);
+  if (user?.isDisabled) return "the user is disabled";
+  // A password that was kept here, and is not any more.
+  if (user === undefined && identity.credential !== undefined) return "the user was removed";
+  return undefined;
+}
+
+/** "rule" and "grant": by `rule`. "default": nothing speaks of it. "account": see `accountProblem`. "unknown": grants could
+ * decide, and the Client that brings them is not here. */
+export interface Outcome {
+  readonly allowed: boolean;
+  readonly kind: "rule" | "grant" | "default" | "account" | "unknown";
+  readonly rule: CompiledRule | undefined;
+}
+
+/** What is said of one subject: of "user greenhouse", or of "everyone". */
+class SubjectRules {
+  /** Without variables: the same for all whom they are about. */
+  readonly deny = new RuleTable();
+  readonly allow = new RuleTable();
+  readonly templates: { readonly rule: AclRule; readonly template: PatternTemplate }[] = [];
+
+  add(rule: AclRule): void {
+    const template = new PatternTemplate(rule.topicFilter);
+    if (!template.isConstant) {
+      this.templates.push({ rule, template });
+      return;
+    }
+    for (const pattern of template.patterns(rule.effect, NO_VALUES)) {
+      this[rule.effect].add({ source: rule, action: rule.action, pattern, order: rule.number });
+    }
+  }
+}
+
+const NO_VALUES: PatternValues = { userName: undefined, clientId: "", roles: [] };
+
+export class AclIndex {
+  readonly #accounts: Accounts;
+  readonly #byName: Record<"user" | "client-id" | "role", Map<string, SubjectRules>>;
+  readonly #addresses = new NetworkTable<SubjectRules>();
+  readonly #anonymous = new SubjectRules();
+  readonly #everyone = new SubjectRules();
+
+  constructor(accounts: Accounts) {
+    this.#accounts = accounts;
+    this.#byName = { user: new Map(), "client-id": new Map(), role: new Map() };
+    const addresses = new Map<string, SubjectRules>();
+    for (const rule of accounts.rules) {
+      switch (rule.subjectKind) {
+        case "anonymous":
+          this.#anonymous.add(rule);
+          break;
+        case "everyone":
+          this.#everyone.add(rule);
+          break;
+        case "address":
+          subjectIn(addresses, rule.subjectName).add(rule);
+          break;
+        default:
+          subjectIn(this.#byName[rule.subjectKind], rule.subjectName).add(rule);
+      }
+    }
+    for (const [name, rules] of addresses) this.#addresses.add(name, rules);
+  }
+
+  rightsOf(identity: Identity): Rights {
+    const { userName, clientId } = identity;
+    const user = userName === undefined ? undefined : this.#accounts.users.get(userName);
+    const roles = user === undefined ? [] : [...new Set(user.roles)].filter((role) => this.#accounts.roles.has(role));
+    const values = { userName, clientId, roles };
+    const stages: Stage[] = [];
+    let stagesBeforeGrants = 0;
+    for (const kind of ACL_SUBJECT_KINDS) {
+      const stage = stageOf(this.#rulesFor(kind, identity, roles), values);
+      if (stage !== undefined) stages.push(stage);
+      // What a token says of its bearer is asked after what the owner says of this very user.
+      if (kind !== "user") continue;
+      stagesBeforeGrants = stages.length;
+      const grants = stageOfGrants(identity.grants ?? [], values);
+      if (grants !== undefined) stages.push(grants);
+    }
+    return new Rights(stages, stagesBeforeGrants, {
+      isBarred: accountProblem(this.#accounts, identity) !== undefined,
+      isClosed: this.#accounts.isClosed,
+      isRestored: identity.isRestored ?? false,
+    });
+  }
+
+  #rulesFor(kind: AclSubjectKind, identity: Identity, roles: readonly string[]): SubjectRules[] {
+    switch (kind) {
+      case "user":
+        return present(identity.userName === undefined ? undefined : this.#byName.user.get(identity.userName));
+      case "client-id":
+        return present(this.#byName["client-id"].get(identity.clientId));
+      case "role":
+        return roles.flatMap((role) => present(this.#byName.role.get(role)));
+      case "address":
+        return this.#addresses.at(identity.remoteHost);
+      case "anonymous":
+        return identity.userName === undefined ? [this.#anonymous] : [];
+      case "everyone":
+        return [this.#everyone];
+    }
+  }
+}
+
+function subjectIn(subjects: Map<string, SubjectRules>, name: string): SubjectRules {
+  let rules = subjects.get(name);
+  if (rules === undefined) subjects.set(name, rules = new SubjectRules());
+  return rules;
+}
+
+function present(rules: SubjectRules | undefined): SubjectRules[] {
+  return rules === undefined ? [] : [rules];
+}
+
+/** Rules that are asked together. */
+interface Stage {
+  readonly deny: readonly RuleTable[];
+  readonly allow: readonly RuleTable[];
+  readonly kind: "rule" | "grant";
+}
+
+/** @returns undefined when nothing is said. */
+function stageOf(subjects: readonly SubjectRules[], values: PatternValues): Stage | undefined {
+  const own = { deny: new RuleTable(), allow: new RuleTable() };
+  for (const { templates } of subjects) {
+    for (const { rule, template } of templates) {
+      for (const pattern of template.patterns(rule.effect, values)) {
+        own[rule.effect].add({ source: rule, action: rule.action, pattern, order: rule.number });
+      }
+    }
+  }
+  const deny = [own.deny, ...subjects.map((subject) => subject.deny)].filter((table) => table.size > 0);
+  const allow = [own.allow, ...subjects.map((subject) => subject.allow)].filter((table) => table.size > 0);
+  return deny.length + allow.length === 0 ? undefined : { deny, allow, kind: "rule" };
+}
+
+function stageOfGrants(grants: readonly Grant[], values: PatternValues): Stage | undefined {
+  const table = new RuleTable();
+  for (const [order, grant] of grants.entries()) {
+    for (const pattern of new PatternTemplate(grant.topicFilter).patterns("allow", values)) {
+      table.add({ source: grant, action: grant.action, pattern, order });
+    }
+  }
+  return table.size === 0 ? undefined : { deny: [], allow: [table], kind: "grant" };
+}
+
+/** What one Client may do, as long as the accounts do not change. */
+export class Rights {
+  /** The answer to everything, when there is but one. */
+  readonly constant: boolean | undefined;
+  readonly #stages: readonly Stage[];
+  readonly #stagesBeforeGrants: number;
+  readonly #account: { readonly isBarred: boolean; readonly isClosed: boolean; readonly isRestored: boolean };
+
+  constructor(
+    stages: readonly Stage[],
+    stagesBeforeGrants: number,
+    account: { readonly isBarred: boolean; readonly isClosed: boolean; readonly isRestored: boolean },
+  ) {
+    this.#stages = stages;
+    this.#stagesBeforeGrants = stagesBeforeGrants;
+    this.#account = account;
+    if (account.isBarred) this.constant = false;
+    else if (stages.length === 0 && !account.isRestored) this.constant = !account.isClosed;
+  }
+
+  /** `topic` is a Topic Filter without $share for "subscribe", else a Topic Name. */
+  decide(request: AclRequest, topic: string): Outcome {
+    const { isBarred, isClosed, isRestored } = this.#account;
+    if (isBarred) return { allowed: false, kind: "account", rule: undefined };
+    // A message is kept for a Client that was not here since a restart, unless what is asked before its grants forbids it:
+    // it is asked again when the Client is back, with them.
+    const isUnknown = isRestored && request === "receive";
+    const end = isUnknown ? this.#stagesBeforeGrants : this.#stages.length;
+    for (let index = 0; index < end; index++) {
+      const { deny, allow, kind } = this.#stages[index];
+      const forbids = firstOf(deny, request, topic);
+      if (forbids !== undefined) return { allowed: false, kind, rule: forbids };
+      const allows = firstOf(allow, request, topic);
+      if (allows !== undefined) return { allowed: true, kind, rule: allows };
+    }
+    if (isUnknown) return { allowed: true, kind: "unknown", rule: undefined };
+    return { allowed: !isClosed, kind: "default", rule: undefined };
+  }
+}
+
+function firstOf(tables: readonly RuleTable[], request: AclRequest, topic: string): CompiledRule | undefined {
+  let first: CompiledRule | undefined;
+  for (const table of tables) {
+    const rule = table.find(request, topic);
+    if (rule !== undefined && (first === undefined || rule.order < first.order)) first = rule;
+  }
+  return first;
+}

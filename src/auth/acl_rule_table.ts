@@ -1,0 +1,96 @@
+/** Rules of one effect, compiled, and which of them is the first that speaks of a topic. A few are gone through; many stand
+ * in a trie, once that pays. Room: pure. @module */
+
+import { SubscriptionTrie } from "../topic/subscription_trie.ts";
+import type { AclAction, AclRule } from "./account_records.ts";
+import { hasAnyLevels, patternCovers, patternMatches } from "./acl_pattern.ts";
+import type { Grant } from "./authorizer.ts";
+
+/** What somebody wants to do. "publish" is not retained, "retain" is; "subscribe" is about a Topic Filter, all others
+ * about a Topic Name. */
+export const ACL_REQUESTS = ["publish", "retain", "subscribe", "receive"] as const;
+export type AclRequest = typeof ACL_REQUESTS[number];
+
+/** A rule or a grant, as it is for one Client. */
+export interface CompiledRule {
+  readonly source: AclRule | Grant;
+  readonly action: AclAction;
+  readonly pattern: string;
+  /** The smaller one goes first. */
+  readonly order: number;
+}
+
+/** "allow publish" includes retained messages, "deny publish" forbids them, too; so one answer serves both effects. */
+function isAbout(action: AclAction, request: AclRequest): boolean {
+  switch (action) {
+    case "all":
+      return true;
+    case "publish":
+      return request === "publish" || request === "retain";
+    case "retain":
+      return request === "retain";
+    case "subscribe":
+      return request === "subscribe" || request === "receive";
+  }
+}
+
+/** Going through so many is as fast as a trie. */
+const SCANNED_MAX = 16;
+/** Building a trie costs about as much as going through all rules so many times; tables of a Client that does only one
+ * thing never need one. */
+const SCANS_BEFORE_TRIE = 32;
+
+/** What a level of a filter may be that is no level of any rule: a control character. */
+const SOME_LEVEL = "\u0001";
+
+export class RuleTable {
+  /** By order, as added. */
+  readonly #rules: CompiledRule[] = [];
+  #scans = 0;
+  #trie: SubscriptionTrie<CompiledRule> | undefined;
+  /** With a trie: those that are no Topic Filters. */
+  #others: CompiledRule[] = [];
+
+  get size(): number {
+    return this.#rules.length;
+  }
+
+  /** In order, and all of them before the first `find`. */
+  add(rule: CompiledRule): void {
+    this.#rules.push(rule);
+  }
+
+  /** The first rule that is about `request` and matches the Topic Name, or covers the Topic Filter of "subscribe". */
+  find(request: AclRequest, topic: string): CompiledRule | undefined {
+    if (this.#trie === undefined) {
+      if (this.#rules.length <= SCANNED_MAX || ++this.#scans <= SCANS_BEFORE_TRIE) {
+        return this.#rules.find((rule) => holds(rule, request, topic));
+      }
+      this.#plant();
+    }
+    let first = this.#others.find((rule) => holds(rule, request, topic));
+    // Whatever covers a filter matches each name that the filter matches, so also this one.
+    const name = request === "subscribe" ? nameWithin(topic) : topic;
+    this.#trie!.match(name, (rule) => {
+      if (first !== undefined && first.order <= rule.order) return;
+      if (holds(rule, request, topic)) first = rule;
+    });
+    return first;
+  }
+
+  #plant(): void {
+    this.#others = this.#rules.filter((rule) => hasAnyLevels(rule.pattern));
+    this.#trie = new SubscriptionTrie();
+    for (const rule of this.#rules) if (!hasAnyLevels(rule.pattern)) this.#trie.insert(rule.pattern, rule);
+  }
+}
+
+function holds({ action, pattern }: CompiledRule, request: AclRequest, topic: string): boolean {
+  if (!isAbout(action, request)) return false;
+  return request === "subscribe" ? patternCovers(pattern, topic) : patternMatches(pattern, topic);
+}
+
+/** A Topic Name that the filter matches. */
+function nameWithin(topicFilter: string): string {
+  return topicFilter.replaceAll("+", SOME_LEVEL).replace("#", SOME_LEVEL);
+}
