@@ -77,12 +77,23 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
       problems.map((problem) => describeProblem(problem, origins.get(keyOfPath(problem.path))?.from)),
     );
   }
+  for (const path of replacedByList(config)) {
+    const given = origins.get(path);
+    if (given !== undefined) warnings.push(`${path} (${given.from}) means nothing beside the list of listeners`);
+  }
   const values = CONFIG_KEYS.map(({ path }): EffectiveValue => ({
     key: path,
     value: valueAt(config, path),
     ...(origins.get(path) ?? { origin: "default", from: "" }),
   }));
   return { config, values, warnings };
+}
+
+/** Keys that a list of listeners replaces, unless one of them falls back to it. */
+function replacedByList({ listeners }: Config): string[] {
+  if (listeners === undefined) return [];
+  const usesPort = listeners.some(({ type, port }) => type === "mqtt" && port === undefined);
+  return usesPort ? ["mqtt"] : ["mqtt", "port"];
 }
 
 /** What a file says, its shape and each value checked by themselves.

@@ -112,6 +112,20 @@ Deno.test("loadConfig() warns of QUETZAL_ variables that mean nothing, and only 
   assertEquals(warnings, ["the environment variable QUETZAL_PROT means nothing here; did you mean QUETZAL_PORT?"]);
 });
 
+Deno.test("loadConfig() warns of a port that a list of listeners replaces, and not of one that it falls back to", () => {
+  const warningsOf = (listeners: string) =>
+    loadConfig({
+      environment: { QUETZAL_LISTENERS: listeners },
+      options: [{ path: "port", text: "5", from: "--port" }, { path: "mqtt", text: "false", from: "--no-mqtt" }],
+    }).warnings;
+  const aboutMqtt = "mqtt (--no-mqtt) means nothing beside the list of listeners";
+  assertEquals(warningsOf('[{ "type": "mqtt" }]'), [aboutMqtt]);
+  assertEquals(warningsOf('[{ "type": "mqtt", "port": 6 }]'), [
+    aboutMqtt,
+    "port (--port) means nothing beside the list of listeners",
+  ]);
+});
+
 Deno.test("loadConfig() takes an empty variable for one that is not set", () => {
   assertEquals(loadConfig({ environment: { QUETZAL_PORT: "" } }).config.port, 1883);
 });

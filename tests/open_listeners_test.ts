@@ -1,0 +1,105 @@
+/** src/open_listeners.ts @module */
+
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { getLog } from "../src/base/log.ts";
+import { makeConfig, type PartialConfig } from "../src/config/config.ts";
+import {
+  doorOf,
+  ListenError,
+  type OpenListener,
+  openListeners,
+  resolveListeners,
+  startObjection,
+} from "../src/open_listeners.ts";
+
+function open(given: PartialConfig): Promise<OpenListener[]> {
+  const config = makeConfig(given);
+  return openListeners(resolveListeners(config), config, getLog("broker"));
+}
+
+/** A port that was free a moment ago. */
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  listener.close();
+  return listener.addr.port;
+}
+
+Deno.test("openListeners() opens each in its order, and says what it is", async () => {
+  const opened = await open({ listeners: [{ type: "mqtt", port: 0 }, { type: "mqtt", host: "127.0.0.2", port: 0 }] });
+  assertMatch(
+    opened.map(({ listener }) => listener.url).join(" "),
+    /^mqtt:\/\/127\.0\.0\.1:\d+ mqtt:\/\/127\.0\.0\.2:\d+$/,
+  );
+  assertEquals(opened.map(({ config }) => config.askedBy), ["listeners[0]", "listeners[1]"]);
+  for (const { listener } of opened) listener.close();
+});
+
+Deno.test("openListeners() closes those that are open when one cannot be opened, and names that one", async () => {
+  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const port = freePort();
+  const listeners = [{ type: "mqtt", port }, { type: "mqtt", port: taken.addr.port }] as const;
+  const error = await assertRejects(() => open({ listeners }), ListenError);
+  assertEquals(error.listener.askedBy, "listeners[1]");
+  assertEquals(error.cause instanceof Deno.errors.AddrInUse, true);
+  taken.close();
+  // Nobody holds it any more.
+  Deno.listen({ hostname: "127.0.0.1", port }).close();
+});
+
+Deno.test("doorOf() says where a listener is", () => {
+  const listeners = resolveListeners(makeConfig({ host: "::1", unixPath: "/run/quetzal.sock" }));
+  assertEquals(listeners.map(doorOf), ["[::1]:1883", "/run/quetzal.sock"]);
+});
+
+const tls = { certFile: "c", keyFile: "k", caFile: "a" };
+const OBJECTIONS: [what: string, given: PartialConfig, objection: boolean][] = [
+  ["a loopback address", {}, false],
+  ["another loopback address", { host: "127.1.2.3" }, false],
+  ["localhost", { host: "localhost" }, false],
+  ["all networks", { host: "0.0.0.0" }, true],
+  ["all networks by IPv6", { host: "::" }, true],
+  ["an address", { host: "192.0.2.1" }, true],
+  ["a name", { host: "broker.example" }, true],
+  ["all networks, and anonymous clients allowed", { host: "0.0.0.0", allowAnonymous: true }, false],
+  ["all networks, and anonymous clients forbidden", { host: "0.0.0.0", allowAnonymous: false }, true],
+  ["all networks with tokens", { host: "0.0.0.0", jwt: { secretFile: "s" } }, false],
+  [
+    "all networks with tokens that the listener does not take",
+    { host: "0.0.0.0", jwt: { secretFile: "s" }, authenticators: ["accounts"] },
+    true,
+  ],
+  [
+    "all networks with certificates",
+    { host: "0.0.0.0", tls: { ...tls, requireClientCertificate: true }, listeners: [{ type: "mqtts" }] },
+    false,
+  ],
+  [
+    "all networks with certificates that say nothing",
+    {
+      host: "0.0.0.0",
+      tls: { ...tls, requireClientCertificate: true },
+      listeners: [{ type: "mqtts", authenticators: ["accounts"] }],
+    },
+    true,
+  ],
+  ["the second listener alone", { wsPort: 5, listeners: [{ type: "mqtt" }, { type: "ws", host: "0.0.0.0" }] }, true],
+  ["a socket in the file system", { host: "0.0.0.0", mqtt: false, unixPath: "/s" }, false],
+];
+for (const [what, given, isObjection] of OBJECTIONS) {
+  Deno.test(`startObjection() has ${isObjection ? "one" : "none"} to ${what} without accounts, none with them`, () => {
+    const listeners = resolveListeners(makeConfig(given));
+    const objection = startObjection(listeners, { hasAccounts: false, dataDir: "./d" });
+    assertEquals(objection !== undefined, isObjection);
+    assertEquals(startObjection(listeners, { hasAccounts: true, dataDir: "./d" }), undefined);
+  });
+}
+
+Deno.test("startObjection() says in one line what is open, and what to do", () => {
+  const listeners = resolveListeners(makeConfig({ host: "0.0.0.0", wsPort: 8083 }));
+  assertEquals(
+    startObjection(listeners, { hasAccounts: false, dataDir: "./d" }),
+    "other machines can reach 0.0.0.0:1883 and 0.0.0.0:8083, and there is no account yet: make one with " +
+      '"quetzal user add NAME --data-dir ./d", let everybody in with --allow-anonymous, or listen on this machine only ' +
+      "with --host 127.0.0.1",
+  );
+});
