@@ -2,11 +2,11 @@
  * merged. In: a configuration whose values are allowed by themselves. Out: what is wrong with it. Room: pure. @module */
 
 import type { Config, ConfigProblem } from "./config.ts";
+import { jwtKey } from "./jwt_key.ts";
 import {
   hasOwnCertificate,
   hasTls,
   hasWebSocket,
-  isJwtConfigured,
   type ListenerConfig,
   type ListenerItem,
   resolveListeners,
@@ -97,7 +97,7 @@ function authenticatorProblems(
   if (authenticators.length === 0) {
     return [refused(path, config.authenticators, `one that goes without tls.caFile, too, for ${askedBy}`)];
   }
-  if (authenticators.includes("jwt") && !isJwtConfigured(config)) {
+  if (authenticators.includes("jwt") && jwtKey(config) === undefined) {
     return [refused(path, authenticators, '"jwt" only with jwt.secretFile, jwt.publicKeyFile or jwt.jwksFile')];
   }
   return [];

@@ -2,6 +2,7 @@
  * together is refused before, by `listener_problems.ts`. Room: pure. @module */
 
 import type { Config } from "./config.ts";
+import { jwtKey } from "./jwt_key.ts";
 import type { AuthenticatorName, CertificateName, ListenerType, TlsVersion } from "./listener_schema.ts";
 
 export interface ListenerTls {
@@ -128,12 +129,7 @@ function usualAuthenticators(config: Config, tls: ListenerTls | undefined): Auth
     return config.authenticators.filter((name) => name !== "certificate" || tls?.caFile !== undefined);
   }
   const names: AuthenticatorName[] = ["accounts"];
-  if (isJwtConfigured(config)) names.push("jwt");
+  if (jwtKey(config) !== undefined) names.push("jwt");
   if (tls?.requireClientCertificate === true) names.push("certificate");
   return names;
-}
-
-/** A key is named by which tokens can be checked. */
-export function isJwtConfigured({ jwt }: Config): boolean {
-  return (jwt.secretFile ?? jwt.publicKeyFile ?? jwt.jwksFile) !== undefined;
 }

@@ -80,9 +80,9 @@ export const configSchema = v.strictObject({
   jwt: section({
     secretFile: keyOrNothing(
       text(),
-      "the secret of tokens that are signed with HS256 and its like, as the file's bytes",
+      "the secret of tokens that are signed with HS256: the file's bytes",
     ),
-    publicKeyFile: keyOrNothing(text(), "the public key of who signs tokens (RS256, ES256, …), in PEM"),
+    publicKeyFile: keyOrNothing(text(), "the public key of who signs tokens with RS256 or ES256, in PEM"),
     jwksFile: keyOrNothing(text(), "the public keys of who signs tokens, as a JSON Web Key Set (RFC 7517)"),
     issuer: keyOrNothing(text(), "what the claim iss must be; left out: anything"),
     audience: keyOrNothing(text(), "what the claim aud must hold; left out: anything"),

@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { makeConfig, type PartialConfig } from "../../src/config/config.ts";
+import { jwtKey } from "../../src/config/jwt_key.ts";
 import { type ListenerConfig, resolveListeners } from "../../src/config/listeners.ts";
 
 const PAIR = { certFile: "cert", keyFile: "key" };
@@ -163,3 +164,10 @@ for (const [given, expected] of AUTHENTICATORS) {
     assertEquals(one(given).authenticators, expected);
   });
 }
+
+Deno.test("jwtKey() says which file holds which keys", () => {
+  assertEquals(jwtKey(makeConfig()), undefined);
+  assertEquals(jwtKey(makeConfig({ jwt: { secretFile: "a" } })), { keyFile: "a", keyKind: "secret" });
+  assertEquals(jwtKey(makeConfig({ jwt: { publicKeyFile: "b" } })), { keyFile: "b", keyKind: "public-key" });
+  assertEquals(jwtKey(makeConfig({ jwt: { jwksFile: "c" } })), { keyFile: "c", keyKind: "jwks" });
+});
