@@ -1,0 +1,163 @@
+/** What each Client may do, by the accounts of the broker: bans, users, claims of Client Identifiers, and rules. Rights are
+ * worked out once for each identity and kept as long as it lives or until the accounts change; a verdict on a topic is kept,
+ * too, so that the second time is a look-up. Room: pure. @module */
+
+import type { Clock } from "../base/clock.ts";
+import type { QoS } from "../packet/control_packet.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import type { Accounts, AccountsSource } from "./accounts.ts";
+import { accountProblem, AclIndex, type Rights } from "./acl_rights.ts";
+import type { Authorizer, ConnectRefusal, Identity } from "./authorizer.ts";
+import { BanList } from "./ban_list.ts";
+import { ClientIdClaims } from "./client_id_claims.ts";
+
+export interface AclAuthorizerParts {
+  readonly source: AccountsSource;
+  /** For bans that run out. */
+  readonly clock: Pick<Clock, "wallMs">;
+}
+
+export interface AclAuthorizerOptions {
+  /** Topics of one identity on which a verdict is remembered; beyond, all of them are forgotten. A gateway's worth, and
+   * no more than a hostile Client with ever new topics may cost. Default 1,024. */
+  readonly verdictsPerIdentityMax?: number;
+  /** The same of all identities together; some 25 MB. Default 262,144. */
+  readonly verdictsMax?: number;
+}
+
+const VERDICTS_PER_IDENTITY_MAX = 1_024;
+const VERDICTS_MAX = 262_144;
+
+/** Of one topic, in one number: each request has a bit for "known" and one for "allowed". */
+const KNOWN = { publish: 1, retain: 2, receive: 4 } as const;
+const ALLOWED_SHIFT = 3;
+
+interface Remembered {
+  readonly rights: Rights;
+  /** By Topic Name. */
+  readonly verdicts: Map<string, number>;
+}
+
+export class AclAuthorizer implements Authorizer {
+  onChange: (() => void) | undefined = undefined;
+  readonly #source: AccountsSource;
+  readonly #clock: Pick<Clock, "wallMs">;
+  readonly #verdictsPerIdentityMax: number;
+  readonly #verdictsMax: number;
+  readonly #unwatch: () => void;
+  /** All that follows is of these. */
+  #accounts: Accounts;
+  #index: AclIndex | undefined;
+  #bans: BanList | undefined;
+  #claims: ClientIdClaims | undefined;
+  #remembered = new WeakMap<Identity, Remembered>();
+  #verdictCount = 0;
+
+  constructor({ source, clock }: AclAuthorizerParts, options: AclAuthorizerOptions = {}) {
+    this.#source = source;
+    this.#clock = clock;
+    this.#verdictsPerIdentityMax = options.verdictsPerIdentityMax ?? VERDICTS_PER_IDENTITY_MAX;
+    this.#verdictsMax = options.verdictsMax ?? VERDICTS_MAX;
+    this.#accounts = source.accounts;
+    this.#unwatch = source.watch(() => {
+      this.#renew();
+      this.onChange?.();
+    });
+  }
+
+  /** Hears of no change any more. */
+  close(): void {
+    this.#unwatch();
+  }
+
+  connectRefusal(identity: Identity): ConnectRefusal | undefined {
+    this.#renew();
+    const { userName, clientId, credential } = identity;
+    this.#bans ??= new BanList(this.#accounts.bans);
+    const ban = this.#bans.find(identity, this.#clock.wallMs());
+    if (ban !== undefined) {
+      const until = ban.untilMs === undefined ? "" : ` until ${new Date(ban.untilMs).toISOString()}`;
+      return { reasonCode: ReasonCode.Banned, why: `this ${BAN_NAMES[ban.kind]} is banned${until}` };
+    }
+    const user = userName === undefined ? undefined : this.#accounts.users.get(userName);
+    let why = accountProblem(this.#accounts, identity);
+    if (why === undefined && credential !== undefined && user?.credential !== credential) {
+      why = "the user's password was changed";
+    }
+    this.#claims ??= new ClientIdClaims(this.#accounts.users.values());
+    why ??= this.#claims.refusal(clientId, userName);
+    return why === undefined ? undefined : { reasonCode: ReasonCode.NotAuthorized, why };
+  }
+
+  mayPublish(identity: Identity, topicName: string, _qos: QoS, retain: boolean): boolean {
+    return this.#may(identity, retain ? "retain" : "publish", topicName);
+  }
+
+  /** Asked once for each subscription: not remembered. */
+  maySubscribe(identity: Identity, topicFilter: string): boolean {
+    const { rights } = this.#rememberedOf(identity);
+    return rights.constant ?? rights.decide("subscribe", topicFilter).allowed;
+  }
+
+  /** A Client that was not here since the broker started may bring grants, as in a token: what only they could allow is
+   * kept for it, and asked again when it is back. */
+  mayReceive(identity: Identity, topicName: string): boolean {
+    return this.#may(identity, "receive", topicName);
+  }
+
+  #may(identity: Identity, request: keyof typeof KNOWN, topicName: string): boolean {
+    const remembered = this.#rememberedOf(identity);
+    const { rights, verdicts } = remembered;
+    if (rights.constant !== undefined) return rights.constant;
+    const bit = KNOWN[request];
+    const known = verdicts.get(topicName) ?? 0;
+    if ((known & bit) !== 0) return (known & (bit << ALLOWED_SHIFT)) !== 0;
+    const { allowed } = rights.decide(request, topicName);
+    this.#remember(verdicts, topicName, known | bit | (allowed ? bit << ALLOWED_SHIFT : 0));
+    return allowed;
+  }
+
+  #remember(verdicts: Map<string, number>, topicName: string, verdict: number): void {
+    if (!verdicts.has(topicName)) {
+      if (verdicts.size >= this.#verdictsPerIdentityMax) {
+        this.#verdictCount -= verdicts.size;
+        verdicts.clear();
+      }
+      // Some belong to identities that are gone: nobody counts them down. So now and then all are forgotten.
+      if (++this.#verdictCount > this.#verdictsMax) {
+        this.#forget();
+        return;
+      }
+    }
+    verdicts.set(topicName, verdict);
+  }
+
+  #rememberedOf(identity: Identity): Remembered {
+    this.#renew();
+    let remembered = this.#remembered.get(identity);
+    if (remembered === undefined) {
+      this.#index ??= new AclIndex(this.#accounts);
+      remembered = { rights: this.#index.rightsOf(identity), verdicts: new Map() };
+      this.#remembered.set(identity, remembered);
+    }
+    return remembered;
+  }
+
+  /** Others who watch may ask before we have heard of a change: so it is looked at each time. */
+  #renew(): void {
+    const { accounts } = this.#source;
+    if (accounts === this.#accounts) return;
+    this.#accounts = accounts;
+    this.#index = undefined;
+    this.#bans = undefined;
+    this.#claims = undefined;
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#remembered = new WeakMap();
+    this.#verdictCount = 0;
+  }
+}
+
+const BAN_NAMES = { address: "address", user: "user", "client-id": "Client Identifier" } as const;
