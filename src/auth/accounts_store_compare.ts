@@ -1,7 +1,8 @@
 /** Whether two pieces of accounts are the same, and whether a new rule is fit to be one. Room: pure. @module */
 
 import type { AclRule } from "./account_records.ts";
-import { ruleFilterProblem, subjectProblem } from "./account_names.ts";
+import { subjectProblem } from "./account_names.ts";
+import { aclFilterProblem } from "./acl_pattern.ts";
 import type { Credentials } from "./credentials.ts";
 
 /** The store gives the number. */
@@ -9,7 +10,7 @@ export type NewRule = Omit<AclRule, "number">;
 
 /** @returns what to tell a person; undefined: it is well. */
 export function ruleProblem(rule: NewRule): string | undefined {
-  return subjectProblem(rule.subjectKind, rule.subjectName) ?? ruleFilterProblem(rule.topicFilter);
+  return subjectProblem(rule.subjectKind, rule.subjectName) ?? aclFilterProblem(rule.topicFilter);
 }
 
 /** The number does not count. */

@@ -11,7 +11,8 @@ import {
   type RoleRecord,
   type UserRecord,
 } from "./account_records.ts";
-import { banProblem, clientIdProblem, nameProblem, ruleFilterProblem, subjectProblem } from "./account_names.ts";
+import { banProblem, clientIdProblem, nameProblem, subjectProblem } from "./account_names.ts";
+import { aclFilterProblem } from "./acl_pattern.ts";
 import { AccountsError, notOurs, withoutSecrets } from "./accounts_store_place.ts";
 import { banKey, isSameKey, keyText, roleKey, ruleKey, userKey } from "./accounts_store_keys.ts";
 
@@ -83,7 +84,7 @@ const ruleSchema = v.pipe(
     subjectKind: v.picklist(ACL_SUBJECT_KINDS),
     subjectName: v.string(),
     action: v.picklist(ACL_ACTIONS),
-    topicFilter: textBy(ruleFilterProblem),
+    topicFilter: textBy(aclFilterProblem),
   }),
   v.check(
     (rule) => subjectProblem(rule.subjectKind, rule.subjectName) === undefined,
