@@ -5,8 +5,10 @@ import type { Log } from "./base/log.ts";
 import type { Config } from "./config/config.ts";
 import { type ListenerConfig, resolveListeners } from "./config/listeners.ts";
 import { hostAndPort, isLoopbackHost } from "./transport/address.ts";
+import type { ByteStream } from "./transport/byte_stream.ts";
 import type { Listener } from "./transport/listener.ts";
 import { listenTcp } from "./transport/tcp.ts";
+import { listenWebSocket } from "./transport/websocket.ts";
 
 export { type ListenerConfig, resolveListeners };
 
@@ -76,8 +78,19 @@ export function provesWithoutAccounts({ authenticators }: ListenerConfig): boole
 }
 
 async function openListener(listener: ListenerConfig, { limits }: Config, log: Log): Promise<Listener> {
-  const { host, port } = listener;
-  if (listener.type !== "mqtt") throw new Error(`type ${listener.type} is not there yet`);
-  await Promise.resolve(log);
-  return listenTcp({ host, port, tcpBacklog: limits.tcpBacklog });
+  const { host, port, webSocket } = listener;
+  const onFailed = (stream: ByteStream, error: unknown) => logFailedHandshake(log, stream, error);
+  let door: Listener = listenTcp({ host, port, tcpBacklog: limits.tcpBacklog });
+  if (webSocket !== undefined) {
+    const { closeTimeoutMs } = limits;
+    door = listenWebSocket(door, { ...webSocket, closeTimeoutMs, limits, onFailed });
+  }
+  return door;
+}
+
+/** The peer never came as far as CONNECT: nobody else speaks of it. */
+function logFailedHandshake(log: Log, { remoteAddress }: ByteStream, error: unknown): void {
+  if (!log.isEnabled("info")) return;
+  const why = error instanceof Error ? error.message : String(error);
+  log.info(`Handshake with ${remoteAddress} failed: ${why}.`, { event: "handshake", remoteAddress, why });
 }
