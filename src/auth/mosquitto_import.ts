@@ -4,9 +4,9 @@
  * 1.x to 2.1. Room: pure; no password is ever part of a message. @module */
 
 import type { AclAction, AclRule } from "./account_records.ts";
+import { nameProblem } from "./account_names.ts";
 import type { Credentials } from "./credentials.ts";
-import { fitsUtf8String } from "../topic/topic_name.ts";
-import { RULE_VARIABLES, ruleFilterProblem } from "./rule_filter.ts";
+import { writtenFilterProblem } from "./rule_filter.ts";
 
 export class ImportError extends Error {
   override readonly name = "ImportError";
@@ -34,7 +34,6 @@ const MEMORY_KIB_MAX = 1024 * 1024;
 const ARGON2_VERSION = "19";
 const PASSES_MAX = 100;
 const LANES_MAX = 16;
-const CONTROL = /\p{Cc}/u;
 
 /** `NAME:HASH`, a line each; empty lines, and such that begin with #, are nothing.
  * @param path stands in messages.
@@ -97,9 +96,8 @@ function parseLines(text: string, path: string, parse: (line: string) => void): 
 }
 
 function userName(name: string): string {
-  if (name === "") throw new Problem("the user name is empty");
-  if (CONTROL.test(name)) throw new Problem("the user name has a control character in it");
-  if (!fitsUtf8String(name)) throw new Problem("the user name is no text of at most 65,535 bytes");
+  const problem = nameProblem(name);
+  if (problem !== undefined) throw new Problem(problem);
   return name;
 }
 
@@ -207,15 +205,15 @@ function rulesOf(
   return [{ effect, subjectKind, subjectName, action, topicFilter }];
 }
 
-/** @param isPattern %u and %c are variables; in a `topic` line they are not. */
+/** @param isPattern %u and %c are variables; in a `topic` line they are not, and `${…}` nowhere. */
 function requireFilter(filter: string, isPattern: boolean): void {
-  const problem = ruleFilterProblem(filter);
-  if (problem !== undefined) throw new Problem(problem);
-  const variable = RULE_VARIABLES.find((name) => filter.includes(name) && !(isPattern && name.startsWith("%")));
-  if (variable !== undefined) {
+  const foreign = (isPattern ? /\$\{[^}]*\}?/ : /%[uc]|\$\{[^}]*\}?/).exec(filter);
+  if (foreign !== null) {
     throw new Problem(
-      `${variable} means itself here to Mosquitto, and would be a variable in the rule` +
+      `${foreign[0]} means itself here to Mosquitto, and would be a variable in the rule` +
         (isPattern ? "" : "; did you mean a pattern line?"),
     );
   }
+  const problem = writtenFilterProblem(filter);
+  if (problem !== undefined) throw new Problem(problem);
 }

@@ -1,107 +1,42 @@
-/** The command line: texts → a command, its flags, and the settings that were given. The table `OPTIONS` is what is
- * accepted and what the help shows. Room: pure; nothing is read or run. @module */
+/** The command line: texts → a command, its flags, and the settings that were given. Room: pure; nothing is read or run. @module */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { CONFIG_FILE_VARIABLE, type GivenOption } from "../config/load.ts";
-import { configKey, nearest } from "../config/keys.ts";
+import type { GivenOption } from "../config/load.ts";
+import { nearest } from "../config/keys.ts";
 import { COMMAND_NAMES, type CommandName, commandOf, commandsOfGroup, isCommand } from "./commands.ts";
-import { LISTENER_OPTIONS } from "./listener_options.ts";
+import { type Option, OPTIONS } from "./options.ts";
+
+export { type Option, OPTIONS };
 
 /** What a shell sees when the program ends. */
 export const ExitCode = { Ok: 0, Failed: 1, Usage: 2 } as const;
 export type ExitCode = typeof ExitCode[keyof typeof ExitCode];
+
+const WHY_NO_PASSWORD =
+  "a password is no argument: everybody who lists this machine's processes would see it, and it " +
+  "would stay in the shell's history; leave it out and you are asked for it, or use --password-stdin";
+/** More of them make no message. */
+const LISTED_MAX = 6;
 
 /** The command line is wrong; the message says what to do. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-export interface Option {
-  /** Without the dashes. */
-  readonly name: string;
-  readonly short?: string;
-  /** Other names that are understood, as other programs have them. */
-  readonly aliases?: readonly string[];
-  /** What stands for the value in the help; undefined = a flag. */
-  readonly valueName?: string;
-  /** The configuration's key that it sets. */
-  readonly key?: string;
-  readonly environmentName?: string;
-  /** Also as `--no-…`. */
-  readonly negatable?: true;
-  /** Commands, or another option, without which it means nothing; undefined = it goes with all. */
-  readonly goesWith?: readonly (CommandName | `--${string}`)[];
-  readonly about: string;
-  readonly example: string;
-}
-
-export const OPTIONS: readonly Option[] = [
-  {
-    name: "config",
-    short: "c",
-    valueName: "FILE",
-    environmentName: CONFIG_FILE_VARIABLE,
-    about: "read the configuration from this file (JSON with comments)",
-    example: "--config ./quetzal.jsonc",
-  },
-  optionOf("host", "host", "ADDRESS", "--host 0.0.0.0"),
-  { ...optionOf("port", "port", "NUMBER", "--port 1884"), short: "p" },
-  ...LISTENER_OPTIONS,
-  optionOf("data-dir", "dataDir", "FOLDER", "--data-dir /var/lib/quetzal"),
-  optionOf("durability", "durability", "full|normal|off", "--durability off"),
-  { ...optionOf("allow-anonymous", "allowAnonymous", undefined, "--no-allow-anonymous"), negatable: true },
-  optionOf("log-level", "log.level", "none|error|warning|info|debug", "--log-level debug"),
-  optionOf("log-file", "log.file", "FILE", "--log-file ./quetzal.log"),
-  optionOf("log-format", "log.format", "text|json", "--log-format json"),
-  {
-    name: "set",
-    valueName: "KEY=VALUE",
-    about: "set any key of the configuration; may be given several times",
-    example: "--set limits.connectionsMax=500 --set limits.maximumPacketSize=8MiB",
-  },
-  {
-    name: "print-config",
-    about: "show each value and where it came from, and end",
-    example: "--print-config",
-  },
-  {
-    name: "json",
-    goesWith: ["--print-config", "store info", "store check"],
-    about: "with --print-config, `store info` and `store check`: as JSON, for tools",
-    example: "--print-config --json",
-  },
-  {
-    name: "new-store",
-    goesWith: ["serve"],
-    // No key of the configuration: there it would stay, and give up the next damaged store without a question.
-    about: "begin with an empty store although a damaged one was set aside; nothing happens if a store is there",
-    example: "--new-store",
-  },
-  {
-    name: "force",
-    goesWith: ["store backup"],
-    about: "with `store backup`: replace a file that is there",
-    example: "store backup ./quetzal-backup.sqlite --force",
-  },
-  { name: "help", short: "h", about: "show this help, and end", example: "--help" },
-  { name: "version", short: "V", about: "show the version, and end", example: "--version" },
-];
-
-function optionOf(name: string, key: string, valueName: string | undefined, example: string): Option {
-  const { about, environmentName } = configKey(key)!;
-  return { name, key, valueName, about, environmentName, example };
-}
-
 export interface CommandLine {
   readonly command: CommandName;
-  /** After the command: `help config`, `store backup FILE`. */
-  readonly operand: string | undefined;
+  /** After the command: `help config`, `store backup FILE`, `acl allow ACTION FILTER`. */
+  readonly operands: readonly string[];
   readonly configFile: string | undefined;
   readonly given: readonly GivenOption[];
   readonly printConfig: boolean;
   readonly json: boolean;
   readonly newStore: boolean;
   readonly force: boolean;
+  /** Names of the flags that were given. */
+  readonly flags: ReadonlySet<string>;
+  /** What was given of options with a value that set no key, by name. */
+  readonly values: ReadonlyMap<string, readonly string[]>;
 }
 
 /** @throws UsageError */
@@ -113,7 +48,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     string: OPTIONS.filter((option) => option.valueName !== undefined).map((option) => option.name),
     boolean: flags.map((option) => option.name),
     negatable: flags.filter((option) => option.negatable).map((option) => option.name),
-    collect: ["set"],
+    collect: OPTIONS.filter((option) => option.repeatable).map((option) => option.name),
     alias: Object.fromEntries(
       OPTIONS.map(({ name, short, aliases = [] }) => [name, short === undefined ? aliases : [short, ...aliases]]),
     ),
@@ -133,26 +68,39 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     }
   }
   if (unknown.length > 0) throw new UsageError(unknownOption(unknown[0]));
+  // What stands behind "--".
+  words.push(...parsed._.map(String));
 
-  const asked = parsed.help ? helpOn(words) : parsed.version ? { command: "version" as const } : commandIn(words);
+  const asked = parsed.help
+    ? helpOn(words)
+    : parsed.version
+    ? { command: "version" as const, operands: [] }
+    : commandIn(words);
   for (const option of OPTIONS) {
     if (isGiven(parsed[option.name])) requireCompany(option, asked.command, parsed);
   }
   return {
     command: asked.command,
-    operand: asked.operand,
+    operands: asked.operands,
     configFile: parsed.config as string | undefined,
     given: [...givenOptions(parsed), ...givenKeys(parsed.set as string[])],
     printConfig: parsed["print-config"] === true,
     json: parsed.json === true,
     newStore: parsed["new-store"] === true,
     force: parsed.force === true,
+    flags: new Set(flags.filter(({ name }) => parsed[name] === true).map(({ name }) => name)),
+    values: new Map(
+      OPTIONS.filter(({ name, key, valueName }) =>
+        key === undefined && valueName !== undefined && isGiven(parsed[name])
+      )
+        .map(({ name }) => [name, [parsed[name]].flat() as string[]]),
+    ),
   };
 }
 
 interface Asked {
   readonly command: CommandName;
-  readonly operand?: string;
+  readonly operands: readonly string[];
 }
 
 /** `store backup FILE` */
@@ -160,23 +108,28 @@ function commandIn(words: readonly string[]): Asked {
   const twoWords = words.slice(0, 2).join(" ");
   const command = words.length === 0 ? "serve" : isCommand(twoWords) ? twoWords : words[0];
   if (!isCommand(command)) throw new UsageError(unknownCommand(words));
-  const [operand, ...more] = words.slice(command.split(" ").length);
-  if (command === "help") return { command, operand: operand === undefined ? undefined : words.slice(1).join(" ") };
-  const { operand: name, example } = commandOf(command);
-  if (name !== undefined && operand === undefined) throw new UsageError(`${command} needs a ${name}: ${example}`);
-  const alone = name === undefined ? operand : more[0];
-  if (alone !== undefined) throw new UsageError(standsAlone(alone));
-  return { command, operand };
+  const operands = words.slice(command.split(" ").length);
+  if (command === "help") return { command, operands };
+  const { operands: names = [], options = [], example } = commandOf(command);
+  const missing = names[operands.length];
+  if (missing !== undefined) {
+    throw new UsageError(`${command} needs ${names.length === 1 ? "a " : ""}${names.join(" and ")}: ${example}`);
+  }
+  if (operands.length > names.length && !names.at(-1)?.endsWith("…")) {
+    // It may be a password.
+    if (options.includes("password-stdin")) throw new UsageError(`${command} takes a NAME alone; ${WHY_NO_PASSWORD}`);
+    throw new UsageError(standsAlone(operands[names.length]));
+  }
+  return { command, operands };
 }
 
 /** `store backup --help` is `help store backup`. */
 function helpOn(words: readonly string[]): Asked {
   if (commandsOfGroup(words[0] ?? "").length === 0) {
     commandIn(words);
-    return { command: "help" };
+    return { command: "help", operands: [] };
   }
-  const topic = words.slice(0, 2).join(" ");
-  return { command: "help", operand: isCommand(topic) ? topic : words[0] };
+  return { command: "help", operands: isCommand(words.slice(0, 2).join(" ")) ? words.slice(0, 2) : [words[0]] };
 }
 
 function unknownCommand(words: readonly string[]): string {
@@ -190,9 +143,10 @@ function unknownCommand(words: readonly string[]): string {
       (meant === undefined ? `the commands are ${group.join(", ")}` : `did you mean ${first} ${meant}?`);
   }
   if (looksLikeFile(first)) return standsAlone(first);
-  const meant = nearest(first, COMMAND_NAMES.flatMap((name) => [name, name.split(" ")[0]]));
+  const firstWords = new Set(COMMAND_NAMES.map((name) => name.split(" ")[0]));
+  const meant = nearest(first, firstWords);
   return `there is no command "${first}"; ` +
-    (meant === undefined ? `the commands are ${COMMAND_NAMES.join(", ")}` : `did you mean ${meant}?`);
+    (meant === undefined ? `the commands are ${[...firstWords].join(", ")}` : `did you mean ${meant}?`);
 }
 
 function standsAlone(word: string): string {
@@ -219,17 +173,17 @@ function requireCompany(
   if (command === "help" || command === "version") return;
   const isThere = goesWith === undefined ||
     goesWith.some((other) => other.startsWith("--") ? parsed[other.slice(2)] === true : other === command);
-  if (!isThere) throw new UsageError(`--${name} goes with ${listed(goesWith)}`);
+  if (!isThere) throw new UsageError(`--${name} goes with ${listed(goesWith, "help COMMAND shows what each takes")}`);
   const { options } = commandOf(command);
   if (options !== undefined && !options.includes(name)) {
-    throw new UsageError(
-      `--${name} means nothing to ${command}; it takes ${listed(options.map((name) => `--${name}`))}`,
-    );
+    const names = options.map((option) => `--${option}`);
+    throw new UsageError(`--${name} means nothing to ${command}; it takes ${listed(names, `help ${command}`)}`);
   }
 }
 
-/** "a, b or c" */
-function listed(names: readonly string[]): string {
+/** "a, b or c" @param whereAll what shows them all, if they are too many to be shown here. */
+function listed(names: readonly string[], whereAll: string): string {
+  if (names.length > LISTED_MAX) return `${names.slice(0, 3).join(", ")} and others (${whereAll})`;
   return names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
 }
 
@@ -264,7 +218,10 @@ function refuseOtherThanBoolean(option: Option, args: readonly string[]): void {
 
 function unknownOption(arg: string): string {
   const name = arg.replace(/=.*$/s, "");
-  const names = OPTIONS.flatMap((option) => option.negatable ? [option.name, `no-${option.name}`] : [option.name]);
+  if (/^--?pass(word)?$/i.test(name)) return `there is no option ${name}; ${WHY_NO_PASSWORD}`;
+  const names = OPTIONS.flatMap((option) => option.negatable ? [option.name, `no-${option.name}`] : [option.name])
+    // What takes something away is never meant by what asks for something, nor the other way round.
+    .filter((other) => other.startsWith("no-") === /^--?no-/.test(name));
   const meant = nearest(name.replace(/^-+/, ""), names);
   if (meant !== undefined) return `there is no option ${name}; did you mean --${meant}?`;
   return `there is no option ${name}; --help lists the options`;

@@ -1,10 +1,12 @@
 /** What the program can be told to do: one row for each command, which the command line and the help are made of.
  * Room: pure. @module */
 
+import { ACCOUNT_COMMANDS } from "./account_commands.ts";
+
 export interface Command {
   readonly about: string;
-  /** What stands behind it: "FILE". In brackets: may be left out. */
-  readonly operand?: string;
+  /** What stands behind it: "FILE". With "…" at its end: one or more; in brackets: it may be left out. */
+  readonly operands?: readonly string[];
   /** For the help of this command alone: what it does that its name does not say. */
   readonly details?: readonly string[];
   /** Options that mean something to it, by name; undefined = all that are no other command's. */
@@ -49,7 +51,7 @@ export const COMMANDS = {
   },
   "store backup": {
     about: "copy the store into a file, also while a broker runs on it",
-    operand: "FILE",
+    operands: ["FILE"],
     details: [
       "The copy is the store of the instant at which it began. It is written beside FILE under another name, checked, and",
       "renamed; it holds the messages of others, and only its owner may read it.",
@@ -60,9 +62,10 @@ export const COMMANDS = {
     options: [...FOLDER_OPTIONS, "force"],
     example: "store backup ./quetzal-backup.sqlite --data-dir /var/lib/quetzal",
   },
+  ...ACCOUNT_COMMANDS,
   help: {
-    about: "show this help; `help config` lists every key of the configuration, `help store` what `store` does",
-    operand: "[TOPIC]",
+    about: "show this help; `help config` lists every key of the configuration, `help user add` what `user add` does",
+    operands: ["[TOPIC]"],
   },
   version: { about: "show the version" },
 } as const satisfies Readonly<Record<string, Command>>;
@@ -85,3 +88,19 @@ export function commandOf(name: CommandName): Command {
 export function commandsOfGroup(group: string): CommandName[] {
   return COMMAND_NAMES.filter((name) => name.startsWith(`${group} `));
 }
+
+/** Those that name this option as theirs. */
+export function commandsTaking(option: string): CommandName[] {
+  return COMMAND_NAMES.filter((name) => commandOf(name).options?.includes(option));
+}
+
+/** What the first words of commands are about. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  store: "the store in the data folder",
+  user: "who may come in",
+  role: "names that rules and users share",
+  acl: "what they may do",
+  ban: "who is kept out",
+  client: "the register of clients: who was here, and when",
+  import: "accounts of other brokers",
+};

@@ -3,22 +3,23 @@
 
 import { CONFIG_KEYS, configKey } from "../config/keys.ts";
 import { VERSION } from "../config/version.ts";
-import { type Option, OPTIONS, UsageError } from "./arguments.ts";
-import { COMMAND_NAMES, type CommandName, commandOf, commandsOfGroup, isCommand } from "./commands.ts";
+import { UsageError } from "./arguments.ts";
+import { type Option, OPTIONS } from "./options.ts";
+import { COMMAND_NAMES, type CommandName, commandOf, commandsOfGroup, GROUPS, isCommand } from "./commands.ts";
 import { programName } from "./platform.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** @throws UsageError for a topic that there is no help on. */
-export function showHelp(terminal: Terminal, topic: string | undefined): void {
+export function showHelp(terminal: Terminal, topic: string): void {
   terminal.print(helpOn(topic));
 }
 
-function helpOn(topic: string | undefined): string {
-  if (topic === undefined) return generalHelp();
+function helpOn(topic: string): string {
+  if (topic === "") return generalHelp();
   if (topic === "config") return configHelp();
   if (commandsOfGroup(topic).length > 0) return groupHelp(topic);
   if (isCommand(topic) && commandOf(topic).details !== undefined) return commandHelp(topic);
-  throw new UsageError(`there is no help on "${topic}"; try help, help config, or help store`);
+  throw new UsageError(`there is no help on "${topic}"; try help, help config, help store, or help user add`);
 }
 
 function generalHelp(): string {
@@ -28,15 +29,34 @@ function generalHelp(): string {
     `Usage: ${programName()} [COMMAND] [OPTIONS]`,
     "",
     "Commands:",
-    ...describeCommands(COMMAND_NAMES),
+    ...describeAll(),
+    "",
+    `More on each: ${programName()} help user, ${programName()} help user add`,
     "",
     "Options:",
-    ...OPTIONS.flatMap(describeOption),
+    ...OPTIONS.filter(isGeneral).flatMap(describeOption),
     "",
     "An option wins over its environment variable, that over the file, and the file over the default.",
     "Every key of the configuration has an environment variable and can be set with --set: help config lists them.",
     "Exit codes: 0 ended as asked, 1 could not run, 2 the command line or the configuration is wrong.",
   ].join("\n");
+}
+
+/** Commands of one word, and groups, in the table's order. */
+function describeAll(): string[] {
+  const rows = new Map<string, string>();
+  for (const name of COMMAND_NAMES) {
+    const [first] = name.split(" ");
+    const commands = commandsOfGroup(first).map((command) => command.slice(first.length + 1));
+    if (commands.length === 0) rows.set(withOperands(name), commandOf(name).about);
+    else rows.set(`${first} …`, `${GROUPS[first]}: ${commands.join(", ")}`);
+  }
+  return describe([...rows]);
+}
+
+/** The help of a command shows what only some commands of groups take. */
+function isGeneral({ goesWith }: Option): boolean {
+  return goesWith === undefined || goesWith.some((name) => !name.includes(" "));
 }
 
 function groupHelp(group: string): string {
@@ -55,7 +75,7 @@ function commandHelp(name: CommandName): string {
   return [
     `${capital(about)}.`,
     "",
-    `Usage: ${programName()} ${withOperand(name)} [OPTIONS]`,
+    `Usage: ${programName()} ${withOperands(name)} [OPTIONS]`,
     "",
     ...details,
     "",
@@ -67,13 +87,16 @@ function commandHelp(name: CommandName): string {
 }
 
 function describeCommands(names: readonly CommandName[]): string[] {
-  const width = Math.max(...names.map((name) => withOperand(name).length)) + 2;
-  return names.map((name) => `  ${withOperand(name).padEnd(width)}${commandOf(name).about}`);
+  return describe(names.map((name) => [withOperands(name), commandOf(name).about]));
 }
 
-function withOperand(name: CommandName): string {
-  const { operand } = commandOf(name);
-  return operand === undefined ? name : `${name} ${operand}`;
+function describe(rows: readonly (readonly [name: string, about: string])[]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
+  return rows.map(([name, about]) => `  ${name.padEnd(width)}${about}`);
+}
+
+function withOperands(name: CommandName): string {
+  return [name, ...commandOf(name).operands ?? []].join(" ");
 }
 
 function capital(text: string): string {

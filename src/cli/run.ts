@@ -2,6 +2,7 @@
  * @module */
 
 import { ConfigError } from "../config/config.ts";
+import { isAccountCommand } from "./account_commands.ts";
 import { type CommandLine, ExitCode, parseCommandLine, UsageError } from "./arguments.ts";
 import { checkConfigCommand } from "./check_config.ts";
 import { loadConfiguration, printConfiguration, UnreadableFileError } from "./configuration.ts";
@@ -35,7 +36,7 @@ export async function runCommandLine(
 
 async function runCommand(commandLine: CommandLine, terminal: Terminal): Promise<ExitCode> {
   if (commandLine.command === "help") {
-    showHelp(terminal, commandLine.operand);
+    showHelp(terminal, commandLine.operands.join(" "));
     return ExitCode.Ok;
   }
   if (commandLine.command === "version") {
@@ -51,7 +52,11 @@ async function runCommand(commandLine: CommandLine, terminal: Terminal): Promise
     checkConfigCommand(loaded, terminal);
     return ExitCode.Ok;
   }
-  // The broker and the store are loaded only by those who use them.
+  // The broker, the store and the accounts are loaded only by those who use them.
+  if (isAccountCommand(commandLine.command)) {
+    const { runAccountCommand } = await import("./accounts_command.ts");
+    return await runAccountCommand(commandLine.command, loaded.config, commandLine, terminal);
+  }
   if (commandLine.command !== "serve") {
     const { runStoreCommand } = await import("./store.ts");
     return await runStoreCommand(commandLine.command, loaded.config.dataDir, commandLine, terminal);

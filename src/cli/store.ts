@@ -37,7 +37,7 @@ const COMMANDS: Readonly<Record<StoreCommandName, (task: Task) => ExitCode | Pro
 export async function runStoreCommand(
   command: StoreCommandName,
   folder: string,
-  { operand, json, force }: CommandLine,
+  { operands: [operand], json, force }: CommandLine,
   terminal: Terminal,
 ): Promise<ExitCode> {
   const progress = progressOf(terminal);

@@ -1,5 +1,6 @@
 /** Where a command reads from and writes to; tests give their own. @module */
 
+import { promptSecret } from "@std/cli/prompt-secret";
 import { environmentVariables } from "./platform.ts";
 
 export interface Terminal {
@@ -9,6 +10,10 @@ export interface Terminal {
   complain(line: string): void;
   /** How far a long work is: takes the place of what it showed before; "" = take it away. undefined: nobody looks. */
   readonly progress?: (text: string) => void;
+  /** Asks a question, and shows nothing of what is typed. undefined: nobody is there to be asked. */
+  readonly askSecret?: (question: string) => string;
+  /** What a program gives on standard input. undefined: a person would have to type it. */
+  readonly input?: () => ReadableStream<Uint8Array>;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -16,10 +21,14 @@ export interface Terminal {
 const NEW_LINE_OF_PROGRESS = "\r\x1b[K";
 
 export function processTerminal(): Terminal {
+  // The question goes to standard output.
+  const isSomebodyThere = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   return {
     print: (line) => console.log(line),
     complain: (line) => console.error(line),
     progress: Deno.stderr.isTerminal() ? showProgress : undefined,
+    askSecret: isSomebodyThere ? (question) => promptSecret(question, { mask: "" }) ?? "" : undefined,
+    input: Deno.stdin.isTerminal() ? undefined : () => Deno.stdin.readable,
     environment: environmentVariables(),
   };
 }

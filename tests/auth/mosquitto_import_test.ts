@@ -76,10 +76,10 @@ const NOT_HASHED = "this is no password hash; hash the file's passwords with mos
 const NONE_OF_THEM = "this is none of the hashes that mosquitto_passwd writes: $6$, $7$ and $argon2id$";
 const REFUSED_PASSWORDS: [line: string, problem: string][] = [
   ["sensor-1", "there is no colon; a line is NAME:HASH, as mosquitto_passwd writes it"],
-  [`:$6$${SALT}$${HASH}`, "the user name is empty"],
-  [` :$6$${SALT}$${HASH}`, "the user name is empty"],
-  [`a\x1bb:$6$${SALT}$${HASH}`, "the user name has a control character in it"],
-  [`${"a".repeat(65_536)}:$6$${SALT}$${HASH}`, "the user name is no text of at most 65,535 bytes"],
+  [`:$6$${SALT}$${HASH}`, "a name has at least one character"],
+  [` :$6$${SALT}$${HASH}`, "a name has at least one character"],
+  [`a\x1bb:$6$${SALT}$${HASH}`, "a name has no control characters"],
+  [`${"a".repeat(1025)}:$6$${SALT}$${HASH}`, "a name has at most 1024 bytes, this one has 1025"],
   ["sensor-1:", "there is no password hash behind the colon"],
   ["sensor-1:hunter2", NOT_HASHED],
   ["sensor-1:hunter2:x", NOT_HASHED],
@@ -173,10 +173,10 @@ const REFUSED_RULES: [line: string, problem: string][] = [
   ["topic read a/#/b", "# stands at the end only"],
   [
     "topic read $share/g/a",
-    "a shared subscription is judged by the filter behind $share/NAME/; write the rule for that filter",
+    "a rule is about what comes after $share/name/: the same holds for shared and other subscriptions",
   ],
-  ["pattern read a/%x", "the variable %x is not known; known are %u, %c, ${role}"],
-  ["pattern read a/${user}", "the variable ${user} is not known; known are %u, %c, ${role}"],
+  ["pattern read a/%x", "%x is no variable; there are %u, %c, ${user}, ${client-id} and ${role}"],
+  ["pattern read a/${user}", "${user} means itself here to Mosquitto, and would be a variable in the rule"],
   [
     "topic read a/%u",
     "%u means itself here to Mosquitto, and would be a variable in the rule; did you mean a pattern line?",

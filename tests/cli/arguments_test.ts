@@ -2,23 +2,26 @@
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { OPTIONS, parseCommandLine, UsageError } from "../../src/cli/arguments.ts";
+import { commandOf, isCommand } from "../../src/cli/commands.ts";
 import { configKey } from "../../src/config/keys.ts";
 import { loadConfig } from "../../src/config/load.ts";
 
 Deno.test("parseCommandLine() runs serve with nothing set when nothing is said", () => {
   assertEquals(parseCommandLine([]), {
     command: "serve",
-    operand: undefined,
+    operands: [],
     configFile: undefined,
     given: [],
     printConfig: false,
     json: false,
     newStore: false,
     force: false,
+    flags: new Set<string>(),
+    values: new Map(),
   });
 });
 
-const COMMANDS: [line: string, command: string, operand?: string][] = [
+const COMMANDS: [line: string, command: string, ...operands: string[]][] = [
   ["store info", "store info"],
   ["--data-dir d store check", "store check"],
   ["store --data-dir d compact", "store compact"],
@@ -26,13 +29,27 @@ const COMMANDS: [line: string, command: string, operand?: string][] = [
   ["store backup 7 --force", "store backup", "7"],
   ["store info --json", "store info"],
   ["store check --json --set port=1 --config c", "store check"],
-  ["store info --help", "help", "store info"],
-  ["store backup --help", "help", "store backup"],
-  ["store backup FILE --help", "help", "store backup"],
+  ["store info --help", "help", "store", "info"],
+  ["store backup --help", "help", "store", "backup"],
+  ["store backup FILE --help", "help", "store", "backup"],
+  ["user add NAME --help", "help", "user", "add"],
+  ["user --help", "help", "user"],
+  ["user add 7 --role a --role b --client-id c --no-password", "user add", "7"],
+  ["user --json list", "user list"],
+  ["acl allow --everyone publish a/b", "acl allow", "publish", "a/b"],
+  ["acl --user u deny all a", "acl deny", "all", "a"],
+  ["acl remove 1 2 03", "acl remove", "1", "2", "03"],
+  ["acl explain --user u --client-id c --address ::1 publish a", "acl explain", "publish", "a"],
+  ["acl allow --everyone publish -- -a/--b", "acl allow", "publish", "-a/--b"],
+  ["user remove -- --json", "user remove", "--json"],
+  ["ban add --address 10.0.0.0/8 --for 1h --reason x", "ban add"],
+  ["client forget a", "client forget", "a"],
+  ["import mosquitto --passwd p --acl a --dry-run", "import mosquitto"],
   ["store --help", "help", "store"],
   ["store inof --help", "help", "store"],
+  ["user nothing --help", "help", "user"],
   ["help store", "help", "store"],
-  ["help store backup", "help", "store backup"],
+  ["help store backup", "help", "store", "backup"],
   ["help config", "help", "config"],
   ["serve --new-store", "serve"],
   ["serve", "serve"],
@@ -46,10 +63,10 @@ const COMMANDS: [line: string, command: string, operand?: string][] = [
   ["-V", "version"],
   ["--port 1 check-config", "check-config"],
 ];
-for (const [line, command, operand] of COMMANDS) {
+for (const [line, command, ...operands] of COMMANDS) {
   Deno.test(`parseCommandLine() finds the command ${command} in "${line}"`, () => {
     const found = parseCommandLine(line.split(" "));
-    assertEquals([found.command, found.operand], [command, operand]);
+    assertEquals([found.command, ...found.operands], [command, ...operands]);
   });
 }
 
@@ -93,11 +110,11 @@ const REFUSED: [string, string][] = [
   ["serv", 'there is no command "serv"; did you mean serve?'],
   [
     "subscribe",
-    'there is no command "subscribe"; the commands are serve, check-config, store info, store check, store compact, store backup, help, version',
+    'there is no command "subscribe"; the commands are serve, check-config, store, user, role, acl, ban, client, import, help, version',
   ],
   [
     "toString",
-    'there is no command "toString"; the commands are serve, check-config, store info, store check, store compact, store backup, help, version',
+    'there is no command "toString"; the commands are serve, check-config, store, user, role, acl, ban, client, import, help, version',
   ],
   ["check-config good.jsonc", '"good.jsonc" stands alone; did you mean --config good.jsonc?'],
   ["./good.json", '"./good.json" stands alone; did you mean --config ./good.json?'],
@@ -111,7 +128,21 @@ const REFUSED: [string, string][] = [
   ["store backup", "store backup needs a FILE: store backup ./quetzal-backup.sqlite --data-dir /var/lib/quetzal"],
   ["store backup a b", '"b" stands alone; an option begins with --'],
   ["store info a", '"a" stands alone; an option begins with --'],
-  ["store compact --json", "--json goes with --print-config, store info or store check"],
+  [
+    "store compact --json",
+    "--json goes with --print-config, store info, store check and others (help COMMAND shows what each takes)",
+  ],
+  ["user add", "user add needs a NAME: user add sensor-1 --role reader --client-id sensor-1-*"],
+  ["acl allow publish", 'acl allow needs ACTION and FILTER: acl allow --role reader subscribe "sensors/%u/#"'],
+  ["acl allow publish a b", '"b" stands alone; an option begins with --'],
+  ["acl remove", "acl remove needs a NUMBER…: acl remove 3 4"],
+  ["user list a", '"a" stands alone; an option begins with --'],
+  ["user list --role a", "--role goes with user add, user set, acl allow or acl deny"],
+  ["ban list --for 1h", "--for goes with ban add"],
+  ["serve --user a", "--user goes with acl allow, acl deny, acl explain, ban add or ban remove"],
+  ["ban add --for", "--for needs a value: --for 90min"],
+  ["user remov a", 'there is no command "user remov"; did you mean user remove?'],
+  ["usr add a", 'there is no command "usr"; did you mean user?'],
   ["store info --port 1", "--port means nothing to store info; it takes --data-dir, --config, --set or --json"],
   [
     "store compact --durability off",
@@ -135,9 +166,39 @@ for (const [line, message] of REFUSED) {
   });
 }
 
+const PASSWORD_LINES = [
+  "user add sensor-1 --password hunter2",
+  "user add sensor-1 --password=hunter2",
+  "user passwd sensor-1 --pass hunter2",
+  "user add sensor-1 hunter2",
+  "user passwd sensor-1 hunter2",
+];
+for (const line of PASSWORD_LINES) {
+  Deno.test(`parseCommandLine() says why there is no password in "${line}", and does not show it`, () => {
+    const { message } = assertThrows(() => parseCommandLine(line.split(" ")), UsageError);
+    assertStringIncludes(
+      message,
+      "a password is no argument: everybody who lists this machine's processes would see it",
+    );
+    assert(!message.includes("hunter2"), message);
+  });
+}
+
+Deno.test("parseCommandLine() tells what was given of options that set no key", () => {
+  const line = "user add sensor-1 --role a --client-id x --role=b --no-password --json --data-dir d";
+  const { flags, values, given } = parseCommandLine(line.split(" "));
+  assertEquals([...flags].toSorted(), ["json", "no-password"]);
+  assertEquals(Object.fromEntries(values), { role: ["a", "b"], "client-id": ["x"] });
+  assertEquals(given.map(({ path }) => path), ["dataDir"]);
+});
+
 Deno.test("OPTIONS sets keys that exist, and each example is accepted", () => {
   for (const option of OPTIONS) {
     if (option.key !== undefined) assert(configKey(option.key) !== undefined, option.name);
-    loadConfig({ options: parseCommandLine(option.example.split(" ")).given });
+    const company = option.goesWith?.[0];
+    const command = company !== undefined && isCommand(company) && option.example.startsWith("--")
+      ? commandOf(company).example ?? company
+      : "";
+    loadConfig({ options: parseCommandLine(`${command} ${option.example}`.trim().split(" ")).given });
   }
 });

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { OPTIONS, parseCommandLine } from "../../src/cli/arguments.ts";
-import { COMMAND_NAMES, commandOf, commandsOfGroup } from "../../src/cli/commands.ts";
+import { COMMAND_NAMES, commandOf, commandsOfGroup, GROUPS } from "../../src/cli/commands.ts";
 import { runCommandLine } from "../../src/cli/run.ts";
 import { CONFIG_KEYS } from "../../src/config/keys.ts";
 import { VERSION } from "../../src/config/version.ts";
@@ -37,7 +37,10 @@ async function withFile(text: string, use: (path: string) => Promise<void>): Pro
 Deno.test("--help shows each option with its default, its environment variable and an example", async () => {
   const { code, printed } = await run("--help");
   assertEquals(code, 0);
-  for (const option of OPTIONS) {
+  // The others are shown with the commands that they go with.
+  const general = OPTIONS.filter(({ goesWith = [""] }) => goesWith.some((name) => !name.includes(" ")));
+  assert(general.length < OPTIONS.length && general.some(({ name }) => name === "json"));
+  for (const option of general) {
     assertStringIncludes(printed, `--${option.name}`);
     assertStringIncludes(printed, `e.g. ${option.example}`);
     if (option.environmentName !== undefined) assertStringIncludes(printed, option.environmentName);
@@ -54,13 +57,13 @@ Deno.test("help config shows each key", async () => {
 });
 
 for (const name of COMMAND_NAMES) {
-  const { operand, details, options = [], example } = commandOf(name);
+  const { operands = [], details, options = [], example } = commandOf(name);
   if (details === undefined) continue;
   Deno.test(`${name} --help shows what it does, its options and an example`, async () => {
     for (const line of [`${name} --help`, `help ${name}`]) {
       const { code, printed } = await run(line);
       assertEquals(code, 0);
-      assertStringIncludes(printed, `${name}${operand === undefined ? "" : ` ${operand}`} [OPTIONS]\n`);
+      assertStringIncludes(printed, `${[name, ...operands].join(" ")} [OPTIONS]\n`);
       for (const text of details) assertStringIncludes(printed, text);
       assertEquals(
         [...printed.matchAll(/^ {2}(?:-\w, )?--([a-z-]+)/gm)].map((match) => match[1]).toSorted(),
@@ -72,10 +75,21 @@ for (const name of COMMAND_NAMES) {
   });
 }
 
-Deno.test("help store shows its commands", async () => {
-  const { code, printed } = await run("help store");
-  assertEquals(code, 0);
-  for (const name of commandsOfGroup("store")) assertStringIncludes(printed, commandOf(name).about);
+for (const group of Object.keys(GROUPS)) {
+  Deno.test(`help ${group} shows its commands, and --help names them`, async () => {
+    const { code, printed } = await run(`help ${group}`);
+    assertEquals(code, 0);
+    const names = commandsOfGroup(group);
+    assert(names.length > 0);
+    for (const name of names) assertStringIncludes(printed, commandOf(name).about);
+    const general = (await run("help")).printed;
+    assertStringIncludes(general, `${GROUPS[group]}: ${names.map((name) => name.split(" ")[1]).join(", ")}\n`);
+  });
+}
+
+Deno.test("GROUPS names each group of commands", () => {
+  const groups = COMMAND_NAMES.filter((name) => name.includes(" ")).map((name) => name.split(" ")[0]);
+  assertEquals(Object.keys(GROUPS).toSorted(), [...new Set(groups)].toSorted());
 });
 
 Deno.test("--version shows the version of deno.json", async () => {
@@ -140,13 +154,17 @@ const REFUSED: [string, number, string, Record<string, string>?][] = [
     2,
     "quetzal: --set: limit.connectionsMax: no such key; did you mean limits.connectionsMax?",
   ],
-  ["--json", 2, "quetzal: --json goes with --print-config, store info or store check"],
+  [
+    "--json",
+    2,
+    "quetzal: --json goes with --print-config, store info, store check and others (help COMMAND shows what each takes)",
+  ],
   [
     "--new-store --durability off",
     2,
     "quetzal: --new-store means nothing with durability off, which keeps no store; leave one of them out",
   ],
-  ["help me", 2, 'quetzal: there is no help on "me"; try help, help config, or help store'],
+  ["help me", 2, 'quetzal: there is no help on "me"; try help, help config, help store, or help user add'],
   ["--config /nowhere/at/all.jsonc", 1, "quetzal: there is no file /nowhere/at/all.jsonc (--config)"],
   ["check-config", 1, "quetzal: there is no file /nowhere (QUETZAL_CONFIG)", { QUETZAL_CONFIG: "/nowhere" }],
 ];

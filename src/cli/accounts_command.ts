@@ -1,0 +1,89 @@
+/** `user …`, `role …`, `acl …`, `ban …`, `client …`, `import …`: opens the accounts, does what was asked, and says so to
+ * people or to tools. A broker that runs sees the change by itself. @module */
+
+import { join } from "node:path";
+import { escapeControls } from "../base/log.ts";
+import { ACCOUNTS_FILE_NAME, AccountsError, AccountsStore } from "../auth/accounts_store.ts";
+import type { Config } from "../config/config.ts";
+import type { AccountCommandName } from "./account_commands.ts";
+import { type AccountAction, AccountTask } from "./account_task.ts";
+import { ACL_ACTIONS } from "./acl.ts";
+import { type Answer, CommandError } from "./answer.ts";
+import { type CommandLine, ExitCode } from "./arguments.ts";
+import { BAN_ACTIONS } from "./ban.ts";
+import { CLIENT_ACTIONS } from "./client.ts";
+import { IMPORT_ACTIONS } from "./import.ts";
+import { ROLE_ACTIONS } from "./role.ts";
+import type { Terminal } from "./terminal.ts";
+import { USER_ACTIONS } from "./user.ts";
+
+const ACTIONS: Readonly<Record<AccountCommandName, AccountAction>> = {
+  ...USER_ACTIONS,
+  ...ROLE_ACTIONS,
+  ...ACL_ACTIONS,
+  ...BAN_ACTIONS,
+  ...CLIENT_ACTIONS,
+  ...IMPORT_ACTIONS,
+};
+
+/** Those that make the accounts when there are none yet. */
+const MAKING: readonly AccountCommandName[] = [
+  "user add",
+  "role add",
+  "acl allow",
+  "acl deny",
+  "ban add",
+  "import mosquitto",
+];
+
+/** @throws UsageError */
+export async function runAccountCommand(
+  command: AccountCommandName,
+  config: Config,
+  commandLine: CommandLine,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  // Where the broker of this configuration has them, too.
+  const place = config.accounts ?? join(config.dataDir, ACCOUNTS_FILE_NAME);
+  const create = MAKING.includes(command) && !commandLine.flags.has("dry-run");
+  try {
+    const accounts = await openAccounts(place, create);
+    try {
+      const task = new AccountTask(accounts, terminal, Date.now(), commandLine);
+      return say(await act(command, task), commandLine.json, terminal);
+    } finally {
+      if (accounts instanceof AccountsStore) accounts.close();
+    }
+  } catch (error) {
+    if (!(error instanceof AccountsError || error instanceof CommandError)) throw error;
+    for (const line of error.message.split("\n")) terminal.complain(`quetzal: ${escapeControls(line)}`);
+    return ExitCode.Failed;
+  }
+}
+
+/** @returns why there are none yet. */
+async function openAccounts(place: string, create: boolean): Promise<AccountsStore | AccountsError> {
+  try {
+    return await AccountsStore.open(place, { create });
+  } catch (error) {
+    if (error instanceof AccountsError && error.kind === "missing") return error;
+    throw error;
+  }
+}
+
+/** A list of what is not there yet is empty: a broker without accounts is well. */
+async function act(command: AccountCommandName, task: AccountTask): Promise<Answer> {
+  if (command.endsWith(" list") && task.missing.length > 0) return { lines: [], json: [], warnings: task.missing };
+  return await ACTIONS[command](task);
+}
+
+function say(
+  { lines, json, warnings = [], code = ExitCode.Ok }: Answer,
+  asJson: boolean,
+  terminal: Terminal,
+): ExitCode {
+  if (asJson) terminal.print(JSON.stringify(json, null, 2));
+  else for (const line of lines) terminal.print(escapeControls(line));
+  for (const warning of warnings) terminal.complain(`warning: ${escapeControls(warning)}`);
+  return code;
+}

@@ -1,0 +1,153 @@
+/** `import mosquitto`: users and rules of Mosquitto's files. @module */
+
+import type { AccountsBatch, ImportReport } from "../auth/accounts_store.ts";
+import { describeRule } from "../auth/acl_decision.ts";
+import { type ImportedRule, ImportError, parseAclFile, parsePasswordFile } from "../auth/mosquitto_import.ts";
+import type { AccountAction, AccountTask } from "./account_task.ts";
+import { type Answer, CommandError, counted } from "./answer.ts";
+import { UsageError } from "./arguments.ts";
+
+export const IMPORT_ACTIONS = {
+  "import mosquitto": importMosquitto,
+} satisfies Record<string, AccountAction>;
+
+/** More names make no line. */
+const NAMES_SHOWN = 10;
+
+async function importMosquitto(task: AccountTask): Promise<Answer> {
+  const passwordFile = task.value("passwd");
+  const aclFile = task.value("acl");
+  if (passwordFile === undefined && aclFile === undefined) {
+    throw new UsageError("import mosquitto needs --passwd FILE, --acl FILE, or both");
+  }
+  const problems: string[] = [];
+  const users = await parsed(passwordFile, parsePasswordFile, problems);
+  const rules = await parsed(aclFile, parseAclFile, problems);
+  if (problems.length > 0) throw new CommandError([...problems, "nothing was imported"].join("\n"));
+
+  const present = await task.present();
+  const batch: AccountsBatch = { users, roles: [], rules, existingUsers: "keep" };
+  const kept = users.map(({ name }) => name).filter((name) => present.users.has(name));
+  const warnings: string[] = [];
+  if (kept.length > 0) {
+    warnings.push(`${counted(kept.length, "user")} were there already and stay as they are: ${shown(kept)}`);
+  }
+  const names = new Set([...present.users.keys(), ...users.map(({ name }) => name)]);
+  const without = new Set(
+    rules.filter((rule) => rule.subjectKind === "user" && !names.has(rule.subjectName))
+      .map((rule) => rule.subjectName),
+  );
+  if (without.size > 0) warnings.push(`there are rules for users that do not exist: ${shown([...without])}`);
+
+  const isTrial = task.has("dry-run");
+  const lines = isTrial
+    ? [
+      ...users.filter(({ name }) => !kept.includes(name)).map(({ name, credentials }) =>
+        `would add the user "${name}" (${credentials.kind})`
+      ),
+      ...rules.filter((rule) => !isKnown(rule, present.rules)).map((rule) =>
+        `would add the rule: ${describeRule({ ...rule, number: 0 })}`
+      ),
+      "nothing was imported (--dry-run)",
+    ]
+    : [];
+  const report = isTrial ? undefined : summaryOf(await task.accounts.import(batch));
+  if (report !== undefined) {
+    lines.push(`imported ${counted(report.usersAdded, "user")} and ${counted(report.rulesAdded, "rule")}`);
+    if (report.rulesKnown > 0) lines.push(`${counted(report.rulesKnown, "rule")} were there already`);
+  }
+  const notes = differences(rules, { hasUsers: users.length > 0, hasAclFile: aclFile !== undefined });
+  return {
+    lines: [...lines, ...notes.map((note) => `note: ${note}`)],
+    json: {
+      dryRun: isTrial,
+      users: users.map(({ name, credentials }) => ({ name, password: credentials.kind, isNew: !kept.includes(name) })),
+      rules: rules.map((rule) => ({ ...rule, isNew: !isKnown(rule, present.rules) })),
+      report: report ?? null,
+      notes,
+    },
+    warnings,
+  };
+}
+
+function summaryOf({ usersAdded, usersKept, rulesAdded, rulesKnown }: ImportReport) {
+  return { usersAdded, usersKept, rulesAdded, rulesKnown };
+}
+
+function isKnown(rule: ImportedRule, rules: readonly ImportedRule[]): boolean {
+  const text = describeRule({ ...rule, number: 0 });
+  return rules.some((other) => describeRule({ ...other, number: 0 }) === text);
+}
+
+/** @param problems gets what is wrong with the file. */
+async function parsed<T>(
+  path: string | undefined,
+  parse: (text: string, path: string) => T[],
+  problems: string[],
+): Promise<T[]> {
+  if (path === undefined) return [];
+  try {
+    return parse(await readText(path), path);
+  } catch (error) {
+    if (error instanceof ImportError) problems.push(...error.problems);
+    else if (error instanceof CommandError) problems.push(error.message);
+    else throw error;
+    return [];
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await Deno.readFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new CommandError(`there is no file ${path}`);
+    if (error instanceof Deno.errors.PermissionDenied) {
+      throw new CommandError(`this user may not read the file ${path}`);
+    }
+    throw new CommandError(`the file ${path} cannot be read: ${(error as Error).message}`);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new CommandError(`${path}: the file is no UTF-8 text`);
+  }
+}
+
+/** Where the same files mean something else here. */
+function differences(
+  rules: readonly ImportedRule[],
+  { hasUsers, hasAclFile }: { hasUsers: boolean; hasAclFile: boolean },
+): string[] {
+  const notes: string[] = [];
+  if (hasUsers) {
+    notes.push("passwords stay as they are; SCRAM works for a user after the first login with the password itself");
+  }
+  if (!hasAclFile) {
+    notes.push(
+      "without an ACL file Mosquitto allows everything; here what no rule allows is refused: " +
+        'acl allow --everyone all "#" allows it all',
+    );
+    return notes;
+  }
+  if (rules.some((rule) => rule.effect === "allow" && rule.action !== "publish")) {
+    notes.push(
+      "a subscription to more than a rule allows is refused; Mosquitto accepts it, and delivers only what is allowed",
+    );
+  }
+  if (rules.some((rule) => rule.subjectKind === "everyone" && /%[uc]/.test(rule.topicFilter))) {
+    notes.push(
+      "a user name or Client Identifier with / + # or $ in it fills no pattern that allows; to Mosquitto / and $ are like " +
+        "other characters, and + and # refuse everything",
+    );
+  }
+  if (rules.some((rule) => rule.subjectKind === "anonymous")) {
+    notes.push("rules for clients without a user name matter where allowAnonymous lets such clients in");
+  }
+  return notes;
+}
+
+function shown(names: readonly string[]): string {
+  const more = names.length - NAMES_SHOWN;
+  return names.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
