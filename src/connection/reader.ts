@@ -43,13 +43,15 @@ export async function readConnection(
   const aliases = new IncomingTopicAliases();
   let isAccepted = false;
   let cause = "closed by the client";
+  let early: EarlyRead | undefined = undefined;
   try {
     reading: for (;;) {
       // The packets of the last read have been handled. What was forwarded as a run is copied before room() moves it.
       writeTurn.settle();
       let count: number | null;
       try {
-        count = await stream.read(decoder.room());
+        count = await (early?.count ?? stream.read(decoder.room()));
+        early = undefined;
       } catch {
         cause = "connection lost";
         break;
@@ -62,7 +64,13 @@ export async function readConnection(
         // Again after it was opened: it may have been closed anew before this reader had its turn.
         while (gate.isClosed && !writer.isClosing) {
           writeTurn.settle();
-          await gate.opened;
+          if (isAccepted) await gate.opened;
+          else {
+            // A Client that leaves while its CONNECT is being judged is noticed: the judge need not go on.
+            early ??= readEarly(stream, decoder.room());
+            await (early === undefined ? gate.opened : Promise.race([gate.opened, early.ended]));
+            if (early?.isEnded) break reading;
+          }
         }
         if (writer.isClosing) continue reading;
         if (!isAccepted && writer.incoming !== undefined) {
@@ -88,16 +96,44 @@ export async function readConnection(
       receiver.broke(error, wasConnect ? decoder.protocolVersion : undefined);
     } else receiver.failed(error);
     writeTurn.settle();
-    await discardRest(stream);
+    await discardRest(stream, early);
   }
   receiver.ended(cause);
   writer.end();
 }
 
+/** A read that began before its bytes may be handled. */
+interface EarlyRead {
+  readonly count: Promise<number | null>;
+  /** Resolves if the stream ends by it; otherwise never. */
+  readonly ended: Promise<void>;
+  isEnded: boolean;
+}
+
+/** @returns undefined when there is no room for more. */
+function readEarly(stream: ByteStream, into: Uint8Array): EarlyRead | undefined {
+  if (into.length === 0) return undefined;
+  const count = stream.read(into);
+  const early: EarlyRead = {
+    count,
+    ended: new Promise((resolve) => {
+      const end = () => {
+        early.isEnded = true;
+        resolve();
+      };
+      count.then((bytes) => bytes === null && end(), end);
+    }),
+    isEnded: false,
+  };
+  return early;
+}
+
 /** Reads on after a broken packet, and throws away, until the Client has left or the writer has lost patience. */
-async function discardRest(stream: ByteStream): Promise<void> {
+async function discardRest(stream: ByteStream, early: EarlyRead | undefined): Promise<void> {
   const into = new Uint8Array(4096);
   try {
+    // One read at a time.
+    if (await early?.count === null) return;
     while (await stream.read(into) !== null);
   } catch {
     // closed from this side
