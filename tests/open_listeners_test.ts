@@ -1,7 +1,7 @@
 /** src/open_listeners.ts @module */
 
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { getLog } from "../src/base/log.ts";
+import { getLog, type Log } from "../src/base/log.ts";
 import { makeConfig, type PartialConfig } from "../src/config/config.ts";
 import {
   doorOf,
@@ -11,6 +11,8 @@ import {
   resolveListeners,
   startObjection,
 } from "../src/open_listeners.ts";
+import type { ByteStream } from "../src/transport/byte_stream.ts";
+import { connectTcp } from "../src/transport/tcp.ts";
 
 function open(given: PartialConfig): Promise<OpenListener[]> {
   const config = makeConfig(given);
@@ -45,6 +47,35 @@ Deno.test("openListeners() closes those that are open when one cannot be opened,
   // Nobody holds it any more.
   Deno.listen({ hostname: "127.0.0.1", port }).close();
 });
+
+Deno.test("openListeners() opens WebSocket at its path, and the log says which handshake came to nothing", async () => {
+  const config = makeConfig({ listeners: [{ type: "ws", port: 0, webSocket: { path: "/p" } }] });
+  const line = Promise.withResolvers<string>();
+  const log: Log = { ...getLog("broker"), isEnabled: () => true, info: line.resolve };
+  const [{ listener }] = await openListeners(resolveListeners(config), config, log);
+  const url = new URL(listener.url);
+  assertEquals([url.protocol, url.hostname, url.pathname], ["ws:", "127.0.0.1", "/p"]);
+  const serving = listener.serve(() => {}, () => {});
+  const stream = await connectTcp(url.hostname, Number(url.port));
+  await stream.write(new TextEncoder().encode("GET /other HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+  assertMatch(await new Response(readable(stream)).text(), /^HTTP\/1\.1 404 /);
+  stream.close();
+  assertMatch(await line.promise, /^Handshake with 127\.0\.0\.1:\d+ failed: .* at \/p\.$/);
+  listener.close();
+  await serving;
+});
+
+/** What comes until the peer ends. */
+function readable(stream: ByteStream): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({
+    async pull(controller) {
+      const into = new Uint8Array(1024);
+      const count = await stream.read(into);
+      if (count === null) controller.close();
+      else controller.enqueue(into.subarray(0, count));
+    },
+  });
+}
 
 Deno.test("doorOf() says where a listener is", () => {
   const listeners = resolveListeners(makeConfig({ host: "::1", unixPath: "/run/quetzal.sock" }));
