@@ -81,7 +81,7 @@ export class AccountsAuthenticator implements Authenticator {
       attempts: this.#attempts,
       userOf: (userName) => this.#accounts.accounts.users.get(userName),
       keysOf: (userName, user) => scramKeysOf(user, hash) ?? this.#pretendedKeys(userName, hash),
-      whyNot: (user) => this.#whyNotAnyMore(user) ?? (scramKeysOf(user, hash) ? undefined : NOT_SCRAM),
+      whyNot: (user) => this.#whyNotAnyMore(user) ?? (scramKeysOf(user, hash) ? undefined : noScram(user)),
     });
   }
 
@@ -122,7 +122,8 @@ export class AccountsAuthenticator implements Authenticator {
     if (present === undefined) return "the user was removed meanwhile";
     if (present.isDisabled) return DISABLED;
     const isSame = present.credential === user.credential && present.createdAtMs === user.createdAtMs;
-    return isSame && present.credentials !== undefined ? undefined : "the password was changed meanwhile";
+    const isGone = present.credentials === undefined && user.credentials !== undefined;
+    return isSame && !isGone ? undefined : "the password was changed meanwhile";
   }
 
   /** The password is known for this moment: time to keep it as passwords are kept today. */
@@ -154,10 +155,15 @@ export class AccountsAuthenticator implements Authenticator {
 
 const UNKNOWN = "there is no such user";
 const DISABLED = "the user is disabled";
-const NOT_SCRAM = "the user has no SCRAM credentials; a login with the plain password makes them";
+const NO_PASSWORD = "the user has no password";
 
 function wrongPassword(user: UserRecord): string {
-  return user.credentials === undefined ? "the user has no password" : "the password is wrong";
+  return user.credentials === undefined ? NO_PASSWORD : "the password is wrong";
+}
+
+function noScram(user: UserRecord | undefined): string {
+  if (user?.credentials === undefined) return NO_PASSWORD;
+  return "the user has no SCRAM credentials; a login with the plain password makes them";
 }
 
 function scramKeysOf(user: UserRecord | undefined, hash: ScramHash): ScramKeys | undefined {
