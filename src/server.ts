@@ -1,7 +1,6 @@
 /** Plugs the rooms together: the only file that sees all of them. In: a configuration. Out: a running broker.
  * Room: wiring and life cycle; decides nothing about the protocol. @module */
 
-import { AllowAll, AnonymousAuthenticator } from "./auth/allow_anonymous.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
 import type { Authorizer } from "./auth/authorizer.ts";
 import { type Clock, systemClock } from "./base/clock.ts";
@@ -25,8 +24,9 @@ import { MemoryStore } from "./persistence/memory_store.ts";
 import { SqliteStore } from "./persistence/sqlite_store.ts";
 import type { Store } from "./persistence/store.ts";
 import type { ByteStream } from "./transport/byte_stream.ts";
+import { type Access, hasAccounts, openAccess } from "./open_access.ts";
+import { type OpenListener, openListeners, resolveListeners, startObjection } from "./open_listeners.ts";
 import type { Listener } from "./transport/listener.ts";
-import { listenTcp } from "./transport/tcp.ts";
 
 /** How often deadlines are looked at: they ring at most this late. */
 const TICK_MS = 50;
@@ -41,6 +41,8 @@ export interface RunningServer {
   readonly urls: string[];
   /** What the owner should know of the data folder, a line each; [] = nothing. */
   readonly notices: readonly string[];
+  /** There are users, or have been: who is not known stays out. */
+  readonly hasAccounts: boolean;
   /** What came back from the store. */
   readonly loaded: LoadedReport;
   /** Resolves when the server has ended. */
@@ -57,11 +59,11 @@ export interface ServerParts {
   readonly store?: Store;
   /** Begin with an empty store although a damaged one was set aside in `config.dataDir`. Default: false. */
   readonly newStore?: boolean;
-  /** Default: one TCP listener on `config.host` and `config.port`. */
+  /** Default: those of the configuration. What comes through others is judged as through the first of those. */
   readonly listeners?: readonly Listener[];
-  /** Default: anonymous clients are let in where the configuration allows them. */
+  /** Default: by the accounts, and by what the configuration says of each listener. */
   readonly authenticator?: Authenticator;
-  /** Default: everything is allowed to those who are in. */
+  /** Default: by the rules of the accounts. */
   readonly authorizer?: Authorizer;
   /** Default: the clock of the machine. */
   readonly clock?: Clock;
@@ -69,28 +71,43 @@ export interface ServerParts {
   readonly observer?: PacketObserver;
 }
 
+/** The broker must not start as it was configured; the message says what to do. */
+export class StartRefusedError extends Error {
+  override readonly name = "StartRefusedError";
+}
+
 /** Starts a broker.
  * @param log where its lines go. Default: the log of the room "broker", silent until `configureLog`.
- * @throws Deno.errors.AddrInUse and the like, when it cannot listen; DataFolderError when the store cannot be opened. */
+ * @throws ListenError when it cannot listen; DataFolderError when the store cannot be opened; AccountsError and JwtKeyError
+ * when it cannot know who may come in; StartRefusedError when everybody could. */
 export async function startServer(
   config: Config,
   log: Log = getLog("broker"),
   parts: ServerParts = {},
 ): Promise<RunningServer> {
   const { limits } = config;
-  /** Where only this machine can knock: anonymous clients are let in there by default. */
-  const loopbackUrls = new Set<string>();
   const clock = parts.clock ?? systemClock;
+  if (parts.listeners === undefined && parts.authenticator === undefined) await requireAccounts(config);
   // First the port, which another broker may have: then nothing is made in the data folder. Clients that come meanwhile
   // wait until they are accepted.
-  const listeners = parts.listeners ??
-    [listenTcp({ host: config.host, port: config.port, tcpBacklog: limits.tcpBacklog })];
+  const doors = parts.listeners?.map((listener) => asConfigured(listener, config)) ??
+    await openListeners(resolveListeners(config), config, log);
+  const listeners = doors.map(({ listener }) => listener);
   const startedMs = performance.now();
-  let store: Store;
+  let store: Store | undefined;
+  let access: Access | undefined;
+  const giveUp = async () => {
+    for (const listener of listeners) listener.close();
+    await access?.close();
+    await store?.close(); // it may hold a lock, or a thread that keeps the process alive
+  };
   try {
     store = parts.store ?? await openStore(config, clock, parts.newStore);
+    // Who says both by itself needs no accounts.
+    const needsAccess = parts.authenticator === undefined || parts.authorizer === undefined;
+    access = needsAccess ? await openAccess(doors, config, clock, log) : undefined;
   } catch (error) {
-    for (const listener of listeners) listener.close();
+    await giveUp();
     throw error;
   }
   const traffic = new Traffic();
@@ -108,9 +125,10 @@ export async function startServer(
       ...config.features,
     },
     store,
-    authenticator: parts.authenticator ??
-      new AnonymousAuthenticator((attempt) => config.allowAnonymous ?? loopbackUrls.has(attempt.listenerUrl)),
-    authorizer: parts.authorizer ?? new AllowAll(),
+    authenticator: parts.authenticator ?? access!.authenticator,
+    authorizer: parts.authorizer ?? access!.authorizer,
+    journal: access?.journal,
+    doors: new Map(doors.map(({ listener, config }) => [listener.url, config])),
     traffic,
     log: new BrokerLog(log, () => clock.monotonicMs()),
   }, (callback, delayMs) => setTimeout(callback, delayMs));
@@ -118,8 +136,7 @@ export async function startServer(
   try {
     loaded = { ...await dispatcher.load(), durationMs: performance.now() - startedMs };
   } catch (error) {
-    for (const listener of listeners) listener.close();
-    await store.close(); // it may hold a lock, or a thread that keeps the process alive
+    await giveUp();
     throw error;
   }
 
@@ -141,7 +158,6 @@ export async function startServer(
     open.add(serving);
   };
 
-  for (const listener of listeners) if (listener.isLoopback) loopbackUrls.add(listener.url);
   const serving = listeners.map((listener) =>
     listener.serve(
       (stream) => onConnection(stream, listener.url),
@@ -158,6 +174,7 @@ export async function startServer(
     await Promise.all(open);
     await Promise.all(serving);
     clearInterval(ticking);
+    await access?.close();
     await store.close();
     if (store.trouble !== undefined) {
       log.error(
@@ -168,12 +185,27 @@ export async function startServer(
   };
   return {
     urls: listeners.map((listener) => listener.url),
-    notices: store instanceof SqliteStore ? store.notices : [],
+    notices: [...(store instanceof SqliteStore ? store.notices : []), ...(access?.notices ?? [])],
+    hasAccounts: access?.hasAccounts ?? false,
     loaded,
     finished: finished.promise,
     stop: () => stopping ??= stop(),
     snapshot: () => dispatcher.snapshot(),
   };
+}
+
+/** Where other machines can knock, somebody must tell one Client from the other. @throws StartRefusedError */
+async function requireAccounts(config: Config): Promise<void> {
+  const { dataDir } = config;
+  const listeners = resolveListeners(config);
+  // Accounts are looked up only where it matters.
+  const objection = startObjection(listeners, { hasAccounts: false, dataDir });
+  if (objection !== undefined && !await hasAccounts(config)) throw new StartRefusedError(objection);
+}
+
+/** A listener of an embedding program, which the configuration does not know. */
+function asConfigured(listener: Listener, config: Config): OpenListener {
+  return { listener, config: resolveListeners({ ...config, listeners: undefined, mqtt: true })[0] };
 }
 
 function openStore(config: Config, clock: Clock, newStore = false): Promise<Store> {

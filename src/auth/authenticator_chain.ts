@@ -38,7 +38,7 @@ export interface AuthenticatorChainParts {
   readonly source: AccountsSource;
   readonly accounts: Authenticator;
   readonly jwt?: JwtAuthenticator;
-  readonly certificate?: CertificateAuthenticator;
+  readonly certificate?: Pick<CertificateAuthenticator, "authenticate">;
   readonly log: Log;
 }
 

@@ -2,6 +2,8 @@
  * as they may think, and why it could not start.
  * Room: pure. @module */
 
+import { AccountsError } from "../auth/accounts_store.ts";
+import { JwtKeyError } from "../auth/jwt_keys.ts";
 import type { LoadReport } from "../broker/load_store.ts";
 import type { Config, Durability } from "../config/config.ts";
 import {
@@ -12,6 +14,7 @@ import {
   resolveListeners,
 } from "../open_listeners.ts";
 import { DataFolderError } from "../persistence/data_folder.ts";
+import { StartRefusedError } from "../server.ts";
 import { portPermissionHint } from "./platform.ts";
 
 export interface StartReport {
@@ -84,7 +87,9 @@ function counted(number: number, what: string): string {
 
 /** One line with what to do. */
 export function explainStartError(error: unknown, config: Config): string {
-  if (error instanceof DataFolderError) return error.message;
+  const isPlain = error instanceof DataFolderError || error instanceof StartRefusedError ||
+    error instanceof AccountsError || error instanceof JwtKeyError;
+  if (isPlain) return error.message;
   if (error instanceof ListenError) return explainListenError(error.cause, error.listener);
   return explainListenError(error, resolveListeners(config)[0]);
 }

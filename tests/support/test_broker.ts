@@ -8,6 +8,8 @@ import { MemoryListener, type MemoryOptions, type MemoryStream } from "../../src
 import { FakeClock } from "./fake_clock.ts";
 import { type ConnectOptions, TestClient } from "./test_client.ts";
 
+/** A test has no accounts but those that it makes: not those of a folder that it happens to run in. */
+const NO_ACCOUNTS_FILE = "/nonexistent/accounts.kv";
 /** How often a server looks at its deadlines. */
 const TICK_MS = 50;
 
@@ -47,7 +49,9 @@ export class TestBroker {
       info: note("info"),
       debug: note("debug"),
     };
-    const server = await startServer(makeConfig({ sysIntervalS: 0, durability: "off", ...config }), log, {
+    const usual = { sysIntervalS: 0, durability: "off" } as const;
+    const accounts = config?.durability === undefined || config.durability === "off" ? NO_ACCOUNTS_FILE : undefined;
+    const server = await startServer(makeConfig({ ...usual, accounts, ...config }), log, {
       ...parts,
       clock,
       listeners: [listener],

@@ -1,0 +1,142 @@
+/** Who may come in, and what they may do, as the configuration says: the accounts in memory, authenticators for each door, the
+ * authorizer, the register of clients. Room: wiring, beside `server.ts`. @module */
+
+import { resolve } from "node:path";
+import { AccountsAuthenticator } from "./auth/accounts_authenticator.ts";
+import { type AccountsSource, NO_ACCOUNTS } from "./auth/accounts.ts";
+import { ACCOUNTS_FILE_NAME, AccountsStore } from "./auth/accounts_store.ts";
+import { isRemote } from "./auth/accounts_store_place.ts";
+import { AccountsView } from "./auth/accounts_view.ts";
+import { AclAuthorizer } from "./auth/acl_authorizer.ts";
+import type { Authenticator } from "./auth/authenticator.ts";
+import { AuthenticatorChain, type Door } from "./auth/authenticator_chain.ts";
+import { CertificateAuthenticator } from "./auth/client_certificate.ts";
+import type { ClientJournal } from "./auth/client_journal.ts";
+import { ClientRegister } from "./auth/client_register.ts";
+import { JwtAuthenticator } from "./auth/jwt.ts";
+import { LoginAttempts } from "./auth/login_attempts.ts";
+import { PasswordChecks } from "./auth/password_checks.ts";
+import type { Clock } from "./base/clock.ts";
+import type { Log } from "./base/log.ts";
+import { exists } from "./base/private_files.ts";
+import type { Config } from "./config/config.ts";
+import { jwtKey } from "./config/jwt_key.ts";
+import type { OpenListener } from "./open_listeners.ts";
+
+export interface Access {
+  /** true once there has been a user. */
+  readonly hasAccounts: boolean;
+  readonly authenticator: Authenticator;
+  readonly authorizer: AclAuthorizer;
+  /** undefined: there is no register, or nowhere to keep it. */
+  readonly journal: ClientJournal | undefined;
+  /** What the owner should know, a line each. */
+  readonly notices: readonly string[];
+  /** Writes what the register still has to write. */
+  close(): Promise<void>;
+}
+
+/** The path or URL of the accounts. */
+export function accountsPlace({ accounts, dataDir }: Config): string {
+  return accounts ?? resolve(dataDir, ACCOUNTS_FILE_NAME);
+}
+
+/** Looks whether there are accounts, and makes nothing. @throws AccountsError */
+export async function hasAccounts(config: Config): Promise<boolean> {
+  const place = accountsPlace(config);
+  if (!isRemote(place) && !exists(place)) return false;
+  using store = await AccountsStore.open(place, { create: false });
+  return (await store.read()).isClosed;
+}
+
+/** @throws AccountsError, JwtKeyError */
+export async function openAccess(
+  listeners: readonly OpenListener[],
+  config: Config,
+  clock: Clock,
+  log: Log,
+): Promise<Access> {
+  const { limits } = config;
+  const { view, notices } = await openView(config, log);
+  const source: AccountsSource = view ?? WITHOUT_ACCOUNTS;
+  try {
+    const attempts = new LoginAttempts(limits, clock, log);
+    const checks = new PasswordChecks(limits, clock);
+    const accounts = new AccountsAuthenticator({ accounts: source, checks, attempts, log });
+    const key = jwtKey(config);
+    const jwt = key === undefined ? undefined : await JwtAuthenticator.open({
+      settings: { ...config.jwt, ...key },
+      accounts: source,
+      attempts,
+      limits,
+      clock,
+      log,
+    });
+    const certificates = new Map(listeners.map(({ listener, config: { certificateUserName } }) => [
+      listener.url,
+      new CertificateAuthenticator({ from: certificateUserName, accounts: source, attempts }),
+    ]));
+    const doors = new Map(listeners.map(({ listener, config }): [string, Door] => [listener.url, {
+      allowAnonymous: config.allowAnonymous,
+      isLoopback: listener.isLoopback,
+      authenticators: config.authenticators,
+    }]));
+    const authenticator = new AuthenticatorChain(doors, {
+      source,
+      accounts,
+      jwt,
+      certificate: {
+        authenticate: (attempt, answer) => certificates.get(attempt.listenerUrl)!.authenticate(attempt, answer),
+      },
+      log,
+    });
+    const authorizer = new AclAuthorizer({ source, clock });
+    const register = openRegister(view, config, log);
+    return {
+      get hasAccounts() {
+        return source.accounts.isClosed;
+      },
+      authenticator,
+      authorizer,
+      journal: register,
+      notices,
+      async close() {
+        authorizer.close();
+        await register?.close();
+        await view?.close();
+      },
+    };
+  } catch (error) {
+    await view?.close();
+    throw error;
+  }
+}
+
+async function openView(config: Config, log: Log): Promise<{ view: AccountsView | undefined; notices: string[] }> {
+  const place = accountsPlace(config);
+  const isNamed = config.accounts !== undefined;
+  // An embedding program that runs without Deno KV has no accounts; but those that are there are never passed over.
+  if (typeof Deno.openKv !== "function" && !isNamed && !exists(place)) {
+    const notice = 'there are no accounts and no register of clients: add "unstable": ["kv"] to deno.json for them';
+    return { view: undefined, notices: [notice] };
+  }
+  // Without durability no files are made.
+  const create = config.durability !== "off";
+  const view = await AccountsView.open({ place, create, pollMs: config.limits.accountsPollMs, log });
+  return { view, notices: [] };
+}
+
+function openRegister(view: AccountsView | undefined, config: Config, log: Log): ClientRegister | undefined {
+  const { clientsRegisteredMax } = config.limits;
+  // Without durability nothing is written.
+  if (view?.store === undefined || clientsRegisteredMax === 0 || config.durability === "off") return undefined;
+  const owner = resolve(config.dataDir);
+  return new ClientRegister({ store: view.store, clientsMax: clientsRegisteredMax, owner, log });
+}
+
+/** For a program that runs without Deno KV. */
+const WITHOUT_ACCOUNTS: AccountsSource = {
+  accounts: NO_ACCOUNTS,
+  watch: () => () => {},
+  upgradeCredentials: () => Promise.resolve(),
+};
