@@ -65,6 +65,11 @@ export class AclAuthorizer implements Authorizer {
     });
   }
 
+  /** Remembered; also those of identities that are gone, until all are forgotten. */
+  get verdictCount(): number {
+    return this.#verdictCount;
+  }
+
   /** Hears of no change any more. */
   close(): void {
     this.#unwatch();
@@ -124,10 +129,11 @@ export class AclAuthorizer implements Authorizer {
         verdicts.clear();
       }
       // Some belong to identities that are gone: nobody counts them down. So now and then all are forgotten.
-      if (++this.#verdictCount > this.#verdictsMax) {
+      if (this.#verdictCount >= this.#verdictsMax) {
         this.#forget();
         return;
       }
+      this.#verdictCount++;
     }
     verdicts.set(topicName, verdict);
   }

@@ -1,7 +1,7 @@
 /** Who may be connected, and that verdicts are remembered exactly as long as they hold. @module */
 
 import { assertEquals, assertFalse } from "@std/assert";
-import { AclAuthorizer } from "../../src/auth/acl_authorizer.ts";
+import { AclAuthorizer, type AclAuthorizerOptions } from "../../src/auth/acl_authorizer.ts";
 import type { BanRecord } from "../../src/auth/account_records.ts";
 import type { Identity } from "../../src/auth/authorizer.ts";
 import { ReasonCode } from "../../src/packet/mod.ts";
@@ -80,7 +80,8 @@ Deno.test("AclAuthorizer.connectRefusal() finds that the user was disabled, remo
 
 Deno.test("AclAuthorizer.connectRefusal() keeps a Client Identifier for its user", () => {
   const users = usersOf({ name: "greenhouse", clientIds: ["sensor-1", "%u-*"] }, { name: "garden" });
-  const authorizer = authorizerOf(new ChangingAccounts({ isClosed: true, users }));
+  const source = new ChangingAccounts({ isClosed: true, users });
+  const authorizer = authorizerOf(source);
   const refusal = (userName: string | undefined, clientId: string) =>
     authorizer.connectRefusal(identityOf({ userName, clientId }));
   assertEquals(refusal("greenhouse", "sensor-1"), undefined);
@@ -98,6 +99,9 @@ Deno.test("AclAuthorizer.connectRefusal() keeps a Client Identifier for its user
     }
     assertEquals(refusal(userName, "sensor-2"), undefined);
   }
+  source.change({ users: usersOf({ name: "greenhouse" }, { name: "garden", clientIds: ["sensor-2"] }) });
+  assertEquals(refusal("greenhouse", "sensor-1"), undefined);
+  assertEquals(refusal("greenhouse", "sensor-2")?.reasonCode, ReasonCode.NotAuthorized);
 });
 
 Deno.test("a change of the accounts takes every remembered verdict away, and the broker hears of it afterwards", () => {
@@ -165,16 +169,28 @@ Deno.test("verdicts of one topic, one request and one identity are not taken for
 Deno.test("more topics than are remembered get the right answers all the same", () => {
   const source = new ChangingAccounts({ isClosed: true, rules: rulesOf("allow everyone publish dev/%c/#") });
   const identities = Array.from({ length: 5 }, (_, index) => identityOf({ clientId: `sensor-${index}` }));
-  for (const options of [{ verdictsPerIdentityMax: 3 }, { verdictsMax: 7 }, { verdictsPerIdentityMax: 0 }]) {
+  const bounds: [AclAuthorizerOptions, verdictsMax: number][] = [
+    [{ verdictsPerIdentityMax: 3 }, 3 * identities.length],
+    [{ verdictsMax: 7 }, 7],
+    [{ verdictsPerIdentityMax: 1 }, identities.length],
+    [{ verdictsMax: 0 }, 0],
+    [{}, 20 * identities.length],
+  ];
+  for (const [options, verdictsMax] of bounds) {
+    let verdictsSeen = 0;
     const authorizer = new AclAuthorizer({ source, clock: new FakeClock() }, options);
     for (let round = 0; round < 3; round++) {
       for (let topic = 0; topic < 10; topic++) {
         for (const identity of identities) {
-          assertEquals(authorizer.mayPublish(identity, `dev/${identity.clientId}/${topic}`, 0, false), true);
-          assertFalse(authorizer.mayPublish(identity, `dev/other/${topic}`, 0, false));
+          for (const owner of [identity.clientId, "other"]) {
+            const isOwn = owner === identity.clientId;
+            assertEquals(authorizer.mayPublish(identity, `dev/${owner}/${topic}`, 0, false), isOwn);
+            verdictsSeen = Math.max(verdictsSeen, authorizer.verdictCount);
+          }
         }
       }
     }
+    assertEquals(verdictsSeen, verdictsMax);
   }
 });
 
