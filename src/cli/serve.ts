@@ -33,7 +33,7 @@ async function runBroker(config: Config, newStore: boolean, terminal: Terminal, 
   try {
     server = await startServer(config, getLog("broker"), { newStore });
   } catch (error) {
-    const line = explainStartError(error, config);
+    const line = explainStartError(error);
     log.error(line);
     terminal.complain(`quetzal: ${line}`);
     return ExitCode.Failed;

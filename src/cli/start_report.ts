@@ -85,13 +85,14 @@ function counted(number: number, what: string): string {
   return `${number.toLocaleString("en-US")} ${what}${number === 1 ? "" : "s"}`;
 }
 
+/** Those whose message is for a person, and says what to do. */
+const PLAIN_ERRORS = [DataFolderError, AccountsError, JwtKeyError, StartRefusedError];
+
 /** One line with what to do. */
-export function explainStartError(error: unknown, config: Config): string {
-  const isPlain = error instanceof DataFolderError || error instanceof StartRefusedError ||
-    error instanceof AccountsError || error instanceof JwtKeyError;
-  if (isPlain) return error.message;
+export function explainStartError(error: unknown): string {
   if (error instanceof ListenError) return explainListenError(error.cause, error.listener);
-  return explainListenError(error, resolveListeners(config)[0]);
+  const message = messageOf(error);
+  return PLAIN_ERRORS.some((kind) => error instanceof kind) ? message : `cannot start: ${message}`;
 }
 
 function explainListenError(error: unknown, listener: ListenerConfig): string {

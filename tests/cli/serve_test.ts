@@ -94,6 +94,7 @@ signalTest("serve keeps what must survive in its data folder, and says what can 
   program.signal("SIGTERM");
   assertEquals(await program.end(), 0);
   assertEquals([...Deno.readDirSync(folder.file("data"))].map(({ name }) => name).toSorted(), [
+    "accounts.kv",
     "quetzal.lock",
     "quetzal.sqlite",
   ]);
@@ -187,13 +188,13 @@ Deno.test("serve ends with 1 and one line when the port is in use", async () => 
 });
 
 Deno.test("serve ends with 1 and one line for an address of another machine", async () => {
-  const program = new Program(["--host", "192.0.2.1", "--port", "0"]);
+  const program = new Program(["--host", "192.0.2.1", "--port", "0", "--allow-anonymous"]);
   assertEquals(await program.end(), 1);
   assertMatch(program.complaints, /^quetzal: this machine has no address 192\.0\.2\.1; .*--host.*\n$/);
 });
 
 Deno.test("serve ends with 1 and one line for a host that is not known", async () => {
-  const program = new Program(["--host", "no-such-host.invalid", "--port", "0"]);
+  const program = new Program(["--host", "no-such-host.invalid", "--port", "0", "--allow-anonymous"]);
   assertEquals(await program.end(), 1);
   assertMatch(program.complaints, /^quetzal: the host no-such-host\.invalid is not known; .*\n$/);
 });

@@ -1,10 +1,13 @@
 /** src/cli/start_report.ts @module */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { AccountsError } from "../../src/auth/accounts_store.ts";
+import { JwtKeyError } from "../../src/auth/jwt_keys.ts";
 import { explainStartError, startReport } from "../../src/cli/start_report.ts";
 import { makeConfig, type PartialConfig } from "../../src/config/config.ts";
 import { ListenError, resolveListeners } from "../../src/open_listeners.ts";
 import { DataFolderError } from "../../src/persistence/data_folder.ts";
+import { StartRefusedError } from "../../src/server.ts";
 
 const LOOPBACK = "mqtt://127.0.0.1:1883";
 
@@ -115,9 +118,20 @@ Deno.test("startReport() names the listener that a warning is about", () => {
   assertStringIncludes(warnings[1], "refused on ws://b,");
 });
 
-Deno.test("explainStartError() leaves what a data folder says as it is", () => {
-  const error = new DataFolderError("the data folder /x is in use by the process 7: end that one");
-  assertEquals(explainStartError(error, makeConfig()), error.message);
+Deno.test("explainStartError() leaves what is for a person as it is", () => {
+  const message = "the data folder /x is in use by the process 7: end that one";
+  const errors = [
+    new DataFolderError(message),
+    new AccountsError("unavailable", message),
+    new JwtKeyError(message),
+    new StartRefusedError(message),
+  ];
+  for (const error of errors) assertEquals(explainStartError(error), message);
+});
+
+Deno.test("explainStartError() says what it does not know as it is", () => {
+  assertEquals(explainStartError(new Error("odd")), "cannot start: odd");
+  assertEquals(explainStartError("text"), "cannot start: text");
 });
 
 const { AddrInUse, AddrNotAvailable, NotFound, PermissionDenied } = Deno.errors;
@@ -146,6 +160,6 @@ const ERRORS: [given: PartialConfig, error: unknown, line: RegExp][] = [
 for (const [given, error, line] of ERRORS) {
   Deno.test(`explainStartError() of ${JSON.stringify(given)} says: ${line.source}`, () => {
     const [listener] = resolveListeners(makeConfig(given));
-    assertMatch(explainStartError(new ListenError(listener, error), makeConfig()), line);
+    assertMatch(explainStartError(new ListenError(listener, error)), line);
   });
 }
