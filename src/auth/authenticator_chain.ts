@@ -17,8 +17,6 @@ import type { Log } from "../base/log.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { AccountsSource } from "./accounts.ts";
 import type { AuthenticationExchange, AuthenticationVerdict, Authenticator, ConnectAttempt } from "./authenticator.ts";
-import type { CertificateAuthenticator } from "./client_certificate.ts";
-import type { JwtAuthenticator } from "./jwt.ts";
 import { looksLikeToken } from "./token_form.ts";
 
 export const AUTHENTICATOR_KINDS = ["accounts", "jwt", "certificate"] as const;
@@ -33,12 +31,15 @@ export interface Door {
   readonly authenticators: readonly AuthenticatorKind[];
 }
 
+/** Judges one kind of proof: `JwtAuthenticator`, `CertificateAuthenticator`. */
+export type Judge = Pick<Authenticator, "authenticate">;
+
 /** What a door lists must be here. */
 export interface AuthenticatorChainParts {
   readonly source: AccountsSource;
   readonly accounts: Authenticator;
-  readonly jwt?: JwtAuthenticator;
-  readonly certificate?: Pick<CertificateAuthenticator, "authenticate">;
+  readonly jwt?: Judge;
+  readonly certificate?: Judge;
   readonly log: Log;
 }
 

@@ -1,6 +1,7 @@
 /** SCRAM in AUTH packets through a whole broker, and the shape of an exchange that cannot succeed. Spec §4.12. @module */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { AllowAll } from "../../src/auth/allow_anonymous.ts";
 import { makeCredentials } from "../../src/auth/password.ts";
 import type { Config } from "../../src/config/config.ts";
 import { PacketType, type Properties, ReasonCode } from "../../src/packet/mod.ts";
@@ -30,6 +31,7 @@ async function start(options: LoginOptions & { config?: Partial<Config> } = {}):
   const logins = await makeLogins({ after: atOnce, ...options });
   const broker = await TestBroker.start({
     authenticator: logins.authenticator,
+    authorizer: new AllowAll(),
     clock: logins.clock,
     config: options.config,
   });
