@@ -240,3 +240,11 @@ Deno.test("loadConfig() takes a certificate from the file and the port of its li
   const options = [{ path: "tlsPort", text: "8883", from: "--tls-port" }];
   assertEquals(loadConfig({ file, options }).config.tlsPort, 8883);
 });
+
+Deno.test("the example in docs/listeners.md is right", async () => {
+  const text = await Deno.readTextFile(new URL("../../docs/listeners.md", import.meta.url));
+  const [, example] = /```jsonc\r?\n([\s\S]*?)```/.exec(text)!;
+  const { config, warnings } = loadConfig({ file: { path: "docs/listeners.md", text: example } });
+  assertEquals(config.listeners!.map(({ type }) => type), ["mqtt", "mqtts", "ws"]);
+  assertEquals(warnings, []);
+});
