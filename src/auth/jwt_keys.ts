@@ -129,7 +129,7 @@ async function publicKeys(text: string, fail: Fail): Promise<JwtKeys> {
   if (text.includes("PRIVATE KEY-----")) throw fail("holds a private key; what belongs here is the public one");
   if (!text.includes("-----BEGIN PUBLIC KEY-----")) throw fail(`has no "-----BEGIN PUBLIC KEY-----"`);
   for (const algorithm of ["RS256", "ES256"] as const) {
-    let key: CryptoKey;
+    let key: Awaited<ReturnType<typeof importSPKI>>;
     try {
       key = await importSPKI(text, algorithm);
     } catch {
