@@ -43,16 +43,24 @@ export interface PatternValues {
 
 /** What is wrong with the Topic Filter of a rule, for people; undefined = nothing. */
 export function aclFilterProblem(topicFilter: string): string | undefined {
-  for (const [variable] of topicFilter.matchAll(VARIABLE)) {
-    if (VARIABLE_NAMES[variable] !== undefined) continue;
-    return `${variable} is no variable; there are %u, %c, \${user}, \${client-id} and \${role}`;
+  const hasVariable = mayHaveVariable(topicFilter);
+  if (hasVariable) {
+    for (const [variable] of topicFilter.matchAll(VARIABLE)) {
+      if (VARIABLE_NAMES[variable] !== undefined) continue;
+      return `${variable} is no variable; there are %u, %c, \${user}, \${client-id} and \${role}`;
+    }
   }
   if (isSharedFilter(topicFilter)) {
     return "a rule is about what comes after $share/name/: the same holds for shared and other subscriptions";
   }
   // A variable stands for text within a level: so does "x".
-  if (!isValidTopicFilter(topicFilter.replaceAll(VARIABLE, "x"))) return "this is no Topic Filter";
-  return undefined;
+  const example = hasVariable ? topicFilter.replaceAll(VARIABLE, "x") : topicFilter;
+  return isValidTopicFilter(example) ? undefined : "this is no Topic Filter";
+}
+
+/** Most rules have none, and a change of the accounts reads all of them. */
+function mayHaveVariable(topicFilter: string): boolean {
+  return topicFilter.includes("%") || topicFilter.includes("${");
 }
 
 /** A rule's Topic Filter, read once. */
@@ -72,7 +80,7 @@ export class PatternTemplate {
     }
     const parts: (string | { variable: VariableName })[] = [];
     let at = 0;
-    for (const match of topicFilter.matchAll(VARIABLE)) {
+    for (const match of mayHaveVariable(topicFilter) ? topicFilter.matchAll(VARIABLE) : []) {
       parts.push(topicFilter.slice(at, match.index), { variable: VARIABLE_NAMES[match[0]] });
       at = match.index + match[0].length;
     }
