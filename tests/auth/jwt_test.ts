@@ -18,12 +18,14 @@ const ec = await generateKeyPair("ES256", { extractable: true });
 const otherEc = await generateKeyPair("ES256", { extractable: true });
 const rsaPem = await exportSPKI(rsa.publicKey);
 const ecPem = await exportSPKI(ec.publicKey);
-const jwk = async (key: CryptoKey, kid: string) => ({ ...await exportJWK(key), kid });
+/** As the library has it: which CryptoKey that is depends on what else is loaded. */
+type LibraryKey = typeof rsa.publicKey;
+const jwk = async (key: LibraryKey, kid: string) => ({ ...await exportJWK(key), kid });
 
 /** 2026-01-01, where the clock stands. */
 const NOW_S = Date.UTC(2026, 0, 1) / 1000;
 
-type Key = CryptoKey | Uint8Array;
+type Key = LibraryKey | Uint8Array;
 function sign(payload: JWTPayload, alg = "HS256", key: Key = utf8(SECRET), kid?: string): Promise<string> {
   return new SignJWT(payload).setProtectedHeader({ alg, kid }).sign(key);
 }
