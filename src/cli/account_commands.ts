@@ -145,7 +145,8 @@ export const ACCOUNT_COMMANDS = {
     operands: ["ACTION", "TOPIC"],
     details: [
       "ACTION is publish, subscribe or retain; TOPIC is a Topic Name, for subscribe a Topic Filter. Without --user: as a",
-      "client without a user name. The broker's own judgement, on the accounts as they are now; rights that come in a",
+      "client without a user name. With --client-id it is also asked whether that client may connect at all (bans, and",
+      "whose Client Identifier it is). The broker's own judgement, on the accounts as they are now; rights that come in a",
       "token are not known here.",
       "Exit codes: 0 allowed, 1 refused (or the accounts could not be read), 2 the command line is wrong.",
     ],

@@ -1,7 +1,10 @@
 /** `acl explain`: may this client do that, and which rule says so? The broker's own judgement. @module */
 
 import { addressBytes } from "../auth/account_names.ts";
+import type { Accounts } from "../auth/accounts.ts";
+import { AclAuthorizer } from "../auth/acl_authorizer.ts";
 import { decide } from "../auth/acl_decision.ts";
+import type { Identity } from "../auth/authorizer.ts";
 import { parseSharedFilter } from "../topic/shared_filter.ts";
 import { isValidTopicFilter } from "../topic/topic_filter.ts";
 import { isValidTopicName } from "../topic/topic_name.ts";
@@ -24,14 +27,29 @@ export async function explain(task: AccountTask): Promise<Answer> {
     remoteHost: address ?? "",
   };
   const accounts = await task.present();
-  const decision = decide(accounts, identity, request, topic);
-  const { allowed, by, rule = null, topicFilter = null, text } = decision;
-  return {
-    lines: [text],
-    json: { allowed, by, rule, topicFilter, text },
-    warnings: task.missing,
-    code: allowed ? ExitCode.Ok : ExitCode.Failed,
-  };
+  const { allowed, by, rule = null, topicFilter = null, text } = decide(accounts, identity, request, topic);
+  const warnings = [...task.missing];
+  if (identity.userName !== undefined && accounts.isClosed && !accounts.users.has(identity.userName)) {
+    warnings.push(`there is no user "${identity.userName}" here; only a token or a certificate could let it in`);
+  }
+  const answer = { json: { allowed, by, rule, topicFilter, text }, warnings };
+  const refusal = task.value("client-id") === undefined ? undefined : connectRefusal(accounts, identity, task.nowMs);
+  if (refusal !== undefined) {
+    const first = `refused: it may not connect, since ${refusal}`;
+    return {
+      ...answer,
+      lines: [first, `if it could: ${text}`],
+      json: { ...answer.json, allowed: false, by: "connect", text: first },
+      code: ExitCode.Failed,
+    };
+  }
+  return { ...answer, lines: [text], code: allowed ? ExitCode.Ok : ExitCode.Failed };
+}
+
+/** Bans, and whose Client Identifier it is. */
+function connectRefusal(accounts: Accounts, identity: Identity, nowMs: number): string | undefined {
+  const source = { accounts, watch: () => () => {}, upgradeCredentials: () => Promise.resolve() };
+  return new AclAuthorizer({ source, clock: { wallMs: () => nowMs } }).connectRefusal(identity)?.why;
 }
 
 function topicName(topic: string): string {

@@ -13,6 +13,12 @@ export function environmentVariables(): Record<string, string> {
   return Object.fromEntries(Object.entries(variables).map(([name, value]) => [name.toUpperCase(), value]));
 }
 
+/** Of the terminal on standard input, until `Deno.stdin.setRaw(false)`. Ctrl+C ends the program as always; Windows gives it
+ * as a character. */
+export function hideTyping(): void {
+  Deno.stdin.setRaw(true, WINDOWS ? undefined : { cbreak: true });
+}
+
 /** How this program was called, for usage lines. */
 export function programName(): string {
   return Deno.build.standalone ? "quetzal" : "deno run -A main.ts";

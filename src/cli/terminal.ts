@@ -1,7 +1,7 @@
 /** Where a command reads from and writes to; tests give their own. @module */
 
 import { promptSecret } from "@std/cli/prompt-secret";
-import { environmentVariables } from "./platform.ts";
+import { environmentVariables, hideTyping } from "./platform.ts";
 
 export interface Terminal {
   /** What was asked for: one line to standard output. */
@@ -27,10 +27,16 @@ export function processTerminal(): Terminal {
     print: (line) => console.log(line),
     complain: (line) => console.error(line),
     progress: Deno.stderr.isTerminal() ? showProgress : undefined,
-    askSecret: isSomebodyThere ? (question) => promptSecret(question, { mask: "" }) ?? "" : undefined,
+    askSecret: isSomebodyThere ? askSecret : undefined,
     input: Deno.stdin.isTerminal() ? undefined : () => Deno.stdin.readable,
     environment: environmentVariables(),
   };
+}
+
+function askSecret(question: string): string {
+  // It shows the question first, and what is typed before it takes the echo away would be seen.
+  hideTyping();
+  return promptSecret(question, { mask: "" }) ?? "";
 }
 
 function showProgress(text: string): void {
