@@ -68,7 +68,14 @@ export async function importAccounts(kv: AccountsKv, batch: AccountsBatch, nowMs
 
 /** Before anything is written. */
 function requireFit({ users, roles, rules }: AccountsBatch, nowMs: number): void {
-  for (const user of users) checkedUser(newUserRecord(user, 0, nowMs));
+  const names = new Set<string>();
+  for (const user of users) {
+    checkedUser(newUserRecord(user, 0, nowMs));
+    if (names.has(user.name)) {
+      throw new AccountsError("refused", `the user ${JSON.stringify(user.name)} is here a second time`);
+    }
+    names.add(user.name);
+  }
   for (const name of roles) checkedRole({ name, createdAtMs: nowMs });
   for (const rule of rules) {
     const problem = ruleProblem(rule);

@@ -2,6 +2,7 @@
  * system says into an `AccountsError` that tells a person what to do. @module */
 
 import { dirname, resolve } from "node:path";
+import { delay } from "@std/async/delay";
 import { exists, makePrivateFile, makePrivateFolder, sizeOf, tightenFile } from "../base/private_files.ts";
 
 /** In the data folder. */
@@ -10,6 +11,9 @@ const COMPANIONS = ["-wal", "-shm"];
 const TOKEN_VARIABLE = "DENO_KV_ACCESS_TOKEN";
 /** Of Deno KV. */
 const KEYS_AT_ONCE_MAX = 10;
+/** Others hold the file for a millisecond; one that does so for seconds stands still. */
+const LOCKED_MS_MAX = 10_000;
+const LOCKED_DELAY_MS_MAX = 10;
 /** Every SQLite file begins so. */
 const SQLITE_MAGIC = "SQLite format 3\0";
 /** Where a program says in such a file that it is its own; Deno KV leaves it 0. */
@@ -79,7 +83,7 @@ export class AccountsKv implements Disposable {
   static async #openFile(path: string, create: boolean): Promise<AccountsKv> {
     try {
       provideFile(path, create);
-      const kv = await Deno.openKv(path);
+      const kv = await whenFree(() => Deno.openKv(path));
       openFiles.set(path, (openFiles.get(path) ?? 0) + 1);
       const opened = new AccountsKv(path, kv);
       // SQLite gives a new companion the mode of the file; old ones may be older than the file's mode.
@@ -141,11 +145,27 @@ export class AccountsKv implements Disposable {
       throw new AccountsError("unavailable", `the accounts in ${withoutSecrets(this.place)} were closed`);
     }
     try {
-      return await action();
+      return await whenFree(action);
     } catch (error) {
       throw troubleWith(this.place, error);
     }
   }
+}
+
+/** Deno KV does not wait for another process that writes the same file; it fails before anything is changed. */
+async function whenFree<T>(action: () => Promise<T>): Promise<T> {
+  for (const endMs = performance.now() + LOCKED_MS_MAX;;) {
+    try {
+      return await action();
+    } catch (error) {
+      if (!isLocked(error) || performance.now() > endMs) throw error;
+    }
+    await delay(Math.random() * LOCKED_DELAY_MS_MAX);
+  }
+}
+
+function isLocked(error: unknown): boolean {
+  return error instanceof Error && error.message.includes("database is locked");
 }
 
 function provideFile(path: string, create: boolean): void {
@@ -203,6 +223,12 @@ function troubleWith(place: string, error: unknown): AccountsError {
     return new AccountsError(
       "unavailable",
       `the accounts at ${shown} cannot be reached: ${reason}. Check the URL, the network and ${TOKEN_VARIABLE}`,
+    );
+  }
+  if (isLocked(error)) {
+    return new AccountsError(
+      "unavailable",
+      `the accounts in ${shown} are held by another program: end it, or try again`,
     );
   }
   const isForbidden = error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable;

@@ -211,6 +211,15 @@ export class RecordReader {
 /** Never the value itself: it may be a key. */
 function issueText([issue]: [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]): string {
   const path = v.getDotPath(issue);
-  const text = issue.kind === "validation" && issue.type === "check" ? issue.message : `${issue.expected} expected`;
+  const text = reasonText(issue);
   return path === null ? text : `${path}: ${text}`;
+}
+
+function reasonText(issue: v.BaseIssue<unknown>): string {
+  if (issue.type === "check") return issue.message;
+  // Of a field that is not there, or of one that should not be.
+  if (issue.type === "strict_object" && issue.path !== undefined) {
+    return issue.expected === "never" ? "unknown" : "missing";
+  }
+  return `${issue.expected} expected`;
 }
