@@ -61,7 +61,7 @@ async function runScenario(
 }
 
 /** @returns what no broker may do to these messages, in words. */
-export function problemsOf(verdict: Verdict, qos: 1 | 2): string[] {
+export function problemsOf(verdict: Verdict, qos: 0 | 1 | 2): string[] {
   const { lost, duplicated, disordered, foreign, unacknowledged } = verdict;
   const problems: string[] = [];
   if (lost > 0) problems.push(`${lost} lost`);

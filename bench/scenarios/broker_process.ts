@@ -3,6 +3,7 @@
 
 import { deadline } from "@std/async/deadline";
 import { ProcessOutput } from "../../tests/support/process_output.ts";
+import { pinned } from "./pinned.ts";
 
 /** Quetzal by its durability, and the peer. */
 export const BROKER_NAMES = ["full", "normal", "off", "mosquitto"] as const;
@@ -30,35 +31,53 @@ export function findMosquitto(): { program: string; version: string } | undefine
 
 export class BrokerProcess implements AsyncDisposable {
   static readonly #running = new Set<BrokerProcess>();
-  readonly #process: Deno.ChildProcess;
-  readonly #outputs: readonly ProcessOutput[];
+  #process!: Deno.ChildProcess;
+  #outputs!: readonly ProcessOutput[];
   port = 0;
 
-  private constructor(readonly dataDir: string, program: string, args: string[]) {
-    this.#process = new Deno.Command(program, {
-      args,
-      cwd: ROOT,
-      env: { NO_COLOR: "1" },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
+  private constructor(readonly dataDir: string, readonly command: BrokerCommand, readonly core: number | undefined) {
     BrokerProcess.#running.add(this);
-    this.#outputs = [new ProcessOutput(this.#process.stdout), new ProcessOutput(this.#process.stderr)];
   }
 
   static async start(name: BrokerName): Promise<BrokerProcess> {
     const dataDir = await Deno.makeTempDir({ prefix: "quetzal-bench-" });
-    const broker = name === "mosquitto" ? mosquitto(dataDir) : quetzal(dataDir, name);
-    const started = new BrokerProcess(dataDir, broker.program, broker.args);
+    return await BrokerProcess.launch(dataDir, name === "mosquitto" ? mosquitto(dataDir) : quetzal(dataDir, name));
+  }
+
+  /** @param dataDir goes with the process.
+   * @param core the only one it may use; left out: all. */
+  static async launch(dataDir: string, command: BrokerCommand, core?: number): Promise<BrokerProcess> {
+    const started = new BrokerProcess(dataDir, command, core);
+    await started.#spawn();
+    return started;
+  }
+
+  /** Ends it as its owner would, and starts it again on the same folder. */
+  async restart(): Promise<void> {
+    this.#process.kill("SIGTERM");
+    await deadline(this.#process.status, PATIENCE_MS);
+    await this.#spawn();
+  }
+
+  async #spawn(): Promise<void> {
+    const { command, core } = this;
+    const [program, ...args] = pinned([command.program, ...command.args], core);
+    this.#process = new Deno.Command(program, {
+      args,
+      cwd: ROOT,
+      env: { NO_COLOR: "1", ...command.env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#outputs = [new ProcessOutput(this.#process.stdout), new ProcessOutput(this.#process.stderr)];
     try {
-      const found = await deadline(started.#outputs[broker.saysOn].until(broker.ready), PATIENCE_MS);
-      started.port = broker.port ?? Number(found[1]);
-      return started;
+      const found = await deadline(this.#outputs[command.saysOn].until(command.ready), PATIENCE_MS);
+      this.port = command.port ?? Number(found[1]);
     } catch (error) {
-      const said = started.#outputs.map(({ text }) => text).join("");
-      await started[Symbol.asyncDispose]();
-      throw new Error(`${name} does not start:\n${said}`, { cause: error });
+      const said = this.#outputs.map(({ text }) => text).join("");
+      await this[Symbol.asyncDispose]();
+      throw new Error(`${command.program} does not start:\n${said}`, { cause: error });
     }
   }
 
@@ -92,9 +111,10 @@ export class BrokerProcess implements AsyncDisposable {
   }
 }
 
-interface BrokerCommand {
+export interface BrokerCommand {
   readonly program: string;
-  readonly args: string[];
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
   /** Its first group is the port, where the bench does not choose it. */
   readonly ready: RegExp;
   /** 0 = standard output, 1 = standard error. */
@@ -128,7 +148,7 @@ function mosquitto(dataDir: string): BrokerCommand {
   return { program, args: ["-c", `${dataDir}/mosquitto.conf`], ready: /^\d+: mosquitto .* running$/m, saysOn: 1, port };
 }
 
-function freePort(): number {
+export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }

@@ -5,7 +5,8 @@
 import { parseArgs } from "node:util";
 import { runBench } from "./bench.ts";
 import { BROKER_NAMES, BrokerProcess, findMosquitto } from "./broker_process.ts";
-import { lastCore } from "./load_process.ts";
+import { LoadProcess } from "./load_process.ts";
+import { lastCore } from "./pinned.ts";
 import { rowsOf, tableOf } from "./report.ts";
 import { BENCH_SIZE, SCENARIOS } from "./scenarios.ts";
 
@@ -93,6 +94,7 @@ async function main(args: string[]): Promise<number> {
   for (const line of machine) console.error(line);
   for (const signal of ["SIGINT", ...(Deno.build.os === "windows" ? [] : ["SIGTERM"])] as Deno.Signal[]) {
     Deno.addSignalListener(signal, () => {
+      LoadProcess.endAll();
       BrokerProcess.endAll();
       Deno.exit(130);
     });

@@ -8,12 +8,15 @@ export abstract class LoadClient implements PacketHandler {
   protected link!: Link;
   #answer = Promise.withResolvers<Uint8Array>();
 
-  constructor(readonly run: Run, readonly clientId: string) {}
+  constructor(readonly run: Run, readonly clientId: string, readonly pair: number) {}
 
   /** @returns whether the broker had a session of this client. */
   async connect(cleanSession: boolean): Promise<boolean> {
-    this.link = await Link.open(this.run.job.port, this);
-    const [flags, returnCode] = await this.ask(connectFrame(this.clientId, cleanSession));
+    const { job } = this.run;
+    this.link = await Link.open(job, this);
+    const { userNames, password = "" } = job;
+    const login = userNames && { userName: userNames[this.pair % userNames.length], password };
+    const [flags, returnCode] = await this.ask(connectFrame(this.clientId, cleanSession, login));
     if (returnCode !== 0) throw new Error(`CONNACK with return code ${returnCode} for ${this.clientId}`);
     return (flags & 1) === 1;
   }

@@ -42,12 +42,26 @@ function packet(firstByte: number, body: ArrayLike<number>): Uint8Array {
   return bytes;
 }
 
-/** Keep Alive 0. */
-export function connectFrame(clientId: string, cleanSession: boolean): Uint8Array {
-  return packet(0x10, [...text("MQTT"), 4, cleanSession ? 2 : 0, 0, 0, ...text(clientId)]);
+export interface Login {
+  readonly userName: string;
+  readonly password: string;
 }
 
-export function subscribeFrame(packetIdentifier: number, topicFilter: string, qos: 1 | 2): Uint8Array {
+/** Keep Alive 0. A session of 5.0 that persists does so for an hour.
+ * @param protocolVersion default 3.1.1. */
+export function connectFrame(
+  clientId: string,
+  cleanSession: boolean,
+  login?: Login,
+  protocolVersion: 4 | 5 = 4,
+): Uint8Array {
+  const flags = (cleanSession ? 2 : 0) | (login === undefined ? 0 : 0xc0);
+  const properties = protocolVersion === 4 ? [] : cleanSession ? [0] : [5, 0x11, 0, 0, 0x0e, 0x10];
+  const account = login === undefined ? [] : [...text(login.userName), ...text(login.password)];
+  return packet(0x10, [...text("MQTT"), protocolVersion, flags, 0, 0, ...properties, ...text(clientId), ...account]);
+}
+
+export function subscribeFrame(packetIdentifier: number, topicFilter: string, qos: 0 | 1 | 2): Uint8Array {
   return packet(0x82, [packetIdentifier >> 8, packetIdentifier & 0xff, ...text(topicFilter), qos]);
 }
 
@@ -55,13 +69,14 @@ export function subscribeFrame(packetIdentifier: number, topicFilter: string, qo
 export interface PublishTemplate {
   readonly bytes: Uint8Array;
   readonly view: DataView;
+  /** At QoS 0 there is none. */
   readonly identifierAt: number;
   readonly payloadAt: number;
 }
 
 export function publishTemplate(
   topicName: string,
-  qos: 1 | 2,
+  qos: 0 | 1 | 2,
   payloadBytes: number,
   nonce: number,
   pair: number,
@@ -70,7 +85,7 @@ export function publishTemplate(
   const view = new DataView(payload.buffer);
   view.setUint32(NONCE_AT, nonce);
   view.setUint32(PAIR_AT, pair);
-  const bytes = packet(0x30 | qos << 1, [...text(topicName), 0, 0, ...payload]);
+  const bytes = packet(0x30 | qos << 1, [...text(topicName), ...(qos === 0 ? [] : [0, 0]), ...payload]);
   const payloadAt = bytes.length - payloadBytes;
   return { bytes, view: new DataView(bytes.buffer), identifierAt: payloadAt - 2, payloadAt };
 }

@@ -1,17 +1,28 @@
 /** What the load generator is asked to do, and what it answers: JSON on its command line, JSON on its output. Types only.
  * @module */
 
+/** What carries the bytes. */
+export type Carrier = "tcp" | "tls" | "ws" | "wss";
+
 export interface LoadJob {
   readonly port: number;
+  /** Default: tcp. */
+  readonly carrier?: Carrier;
+  /** With TLS: the certificate that has signed the broker's, in PEM. */
+  readonly caFile?: string;
+  /** Accounts that the clients take turns with; left out: they are anonymous. */
+  readonly userNames?: readonly string[];
+  /** Of all these accounts. */
+  readonly password?: string;
   /** Whose memory is looked at. */
   readonly brokerPid: number;
   /** Part of each Client Identifier, topic and payload: what another job left behind in the broker is foreign. */
   readonly nonce: number;
   /** Publishers, and as many subscribers: each pair has a topic of its own. */
   readonly pairs: number;
-  readonly qos: 1 | 2;
+  readonly qos: 0 | 1 | 2;
   readonly payloadBytes: number;
-  /** Messages that a publisher may have unacknowledged. */
+  /** Messages that a publisher may have unacknowledged; at QoS 0, on their way to its subscriber. */
   readonly window: number;
   /** Whether the sessions of the subscribers outlive their connections: Clean Session 0. */
   readonly isPersistent: boolean;
@@ -24,12 +35,15 @@ export interface LoadJob {
   readonly messagesPerSecond?: number;
   /** true: the subscribers are away until `messagesMax` of each publisher are acknowledged. */
   readonly isQueued: boolean;
+  /** true: "measuring" on the output says that the warm-up is over, and the measured time ends when the input does,
+   * after `seconds` at the latest. */
+  readonly isHeld?: boolean;
 }
 
 /** What came of the deliveries, all of them. */
 export interface Verdict {
   published: number;
-  /** Published, and the broker never said that it took them. */
+  /** Published, and the broker never said that it took them; at QoS 0, they never came. */
   unacknowledged: number;
   delivered: number;
   lost: number;

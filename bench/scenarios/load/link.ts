@@ -1,5 +1,7 @@
-/** One TCP connection of the load generator: whole MQTT packets in, as places in the read buffer, and bytes out, gathered
+/** One connection of the load generator: whole MQTT packets in, as places in the read buffer, and bytes out, gathered
  * so that what is sent while a read is handled leaves in one write. No object for a packet. @module */
+
+import { type BrokerPlace, type Carried, openCarrier } from "./carrier.ts";
 
 const READ_BYTES = 64 * 1024;
 
@@ -22,12 +24,10 @@ export class Link {
   #isClosed = false;
   #reading: Promise<void> = Promise.resolve();
 
-  private constructor(readonly conn: Deno.TcpConn, readonly handler: PacketHandler) {}
+  private constructor(readonly conn: Carried, readonly handler: PacketHandler) {}
 
-  static async open(port: number, handler: PacketHandler): Promise<Link> {
-    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-    conn.setNoDelay();
-    const link = new Link(conn, handler);
+  static async open(place: BrokerPlace, handler: PacketHandler): Promise<Link> {
+    const link = new Link(await openCarrier(place), handler);
     link.#reading = link.#read();
     return link;
   }

@@ -1,4 +1,5 @@
-/** A Client that publishes numbered messages, with a window of unacknowledged ones: flat out, or when it is told. @module */
+/** A Client that publishes numbered messages, with a window of unacknowledged ones: flat out, or when it is told. At QoS 0
+ * the window is of those that its subscriber, in this process, has not got yet. @module */
 
 import { LoadClient } from "./client.ts";
 import { DUE_AT, First, publishTemplate, SECOND_SEQUENCE_AT, SEQUENCE_AT } from "./frames.ts";
@@ -20,7 +21,7 @@ export class Publisher extends LoadClient {
   #isFlatOut = false;
 
   constructor(run: Run, pair: number, topicName: string) {
-    super(run, `publisher-${run.job.nonce}-${pair}`);
+    super(run, `publisher-${run.job.nonce}-${pair}`, pair);
     const { qos, payloadBytes, nonce, window } = run.job;
     this.#template = publishTemplate(topicName, qos, payloadBytes, nonce, pair);
     this.#slots = new Uint8Array(window + 1);
@@ -39,6 +40,12 @@ export class Publisher extends LoadClient {
     this.#owed.push(dueAtMs);
     this.#pump();
     this.link.flush();
+  }
+
+  /** QoS 0: a message is at its subscriber. */
+  arrived(dueAtMs: number): void {
+    this.acknowledged++;
+    this.run.acknowledged(dueAtMs);
   }
 
   stop(): void {
@@ -70,21 +77,29 @@ export class Publisher extends LoadClient {
 
   #pump(): void {
     const messagesMax = this.run.job.messagesMax ?? Infinity;
-    while (this.published < messagesMax && this.#slots[this.#nextIdentifier] === Slot.Free) {
+    while (this.published < messagesMax && this.#hasRoom()) {
       if (this.#isFlatOut) this.#publish(0);
       else if (this.#owed.length > 0) this.#publish(this.#owed.shift()!);
       else return;
     }
   }
 
+  #hasRoom(): boolean {
+    const { qos, window } = this.run.job;
+    if (qos === 0) return this.published - this.acknowledged < window;
+    return this.#slots[this.#nextIdentifier] === Slot.Free;
+  }
+
   #publish(dueAtMs: number): void {
     const { bytes, view, identifierAt, payloadAt } = this.#template;
-    const identifier = this.#nextIdentifier;
     const sequence = this.published++;
-    this.#nextIdentifier = identifier === this.run.job.window ? 1 : identifier + 1;
-    this.#slots[identifier] = Slot.Published;
-    this.#dueAtMs[identifier] = dueAtMs;
-    view.setUint16(identifierAt, identifier);
+    if (this.run.job.qos > 0) {
+      const identifier = this.#nextIdentifier;
+      this.#nextIdentifier = identifier === this.run.job.window ? 1 : identifier + 1;
+      this.#slots[identifier] = Slot.Published;
+      this.#dueAtMs[identifier] = dueAtMs;
+      view.setUint16(identifierAt, identifier);
+    }
     view.setUint32(payloadAt + SEQUENCE_AT, sequence);
     view.setFloat64(payloadAt + DUE_AT, dueAtMs);
     view.setUint32(bytes.length - SECOND_SEQUENCE_AT, sequence);

@@ -44,11 +44,13 @@ export class Run {
   #movedAtMs = 0;
   #failure: Error | undefined;
 
-  constructor(readonly job: LoadJob) {
+  /** @param hold with `job.isHeld`: told that the measured time begins; it ends when what this returns does. */
+  constructor(readonly job: LoadJob, readonly hold?: () => Promise<void>) {
     for (let pair = 0; pair < job.pairs; pair++) {
       const topicName = `bench/${job.nonce}/${pair}`;
-      this.#publishers.push(new Publisher(this, pair, topicName));
-      this.#subscribers.push(new Subscriber(this, pair, topicName));
+      const publisher = new Publisher(this, pair, topicName);
+      this.#publishers.push(publisher);
+      this.#subscribers.push(new Subscriber(this, pair, topicName, publisher));
     }
   }
 
@@ -103,8 +105,10 @@ export class Run {
     const from = this.#mark();
     const cpu = this.#processorMs();
     this.#measuredFromMs = from.atMs;
+    let isReleased = false;
+    this.hold?.().then(() => isReleased = true);
     await this.#until(() =>
-      performance.now() - from.atMs >= seconds * 1000 || (this.#isThrough() && this.#isDelivered())
+      isReleased || performance.now() - from.atMs >= seconds * 1000 || (this.#isThrough() && this.#isDelivered())
     );
     const to = this.#mark();
     const busy = this.#busy(cpu, to.atMs - from.atMs);

@@ -2,6 +2,7 @@
 
 import { LoadClient } from "./client.ts";
 import { DUE_AT, First, NONCE_AT, PAIR_AT, SECOND_SEQUENCE_AT, SEQUENCE_AT, subscribeFrame } from "./frames.ts";
+import type { Publisher } from "./publisher.ts";
 import type { Run } from "./run.ts";
 import { SequenceCheck } from "./sequence_check.ts";
 
@@ -13,8 +14,8 @@ export class Subscriber extends LoadClient {
   readonly #topicName: Uint8Array;
   #view: DataView = new DataView(new ArrayBuffer(0));
 
-  constructor(run: Run, readonly pair: number, readonly topicFilter: string) {
-    super(run, `subscriber-${run.job.nonce}-${pair}`);
+  constructor(run: Run, pair: number, readonly topicFilter: string, readonly publisher: Publisher) {
+    super(run, `subscriber-${run.job.nonce}-${pair}`, pair);
     this.#topicName = encoder.encode(topicFilter);
   }
 
@@ -26,6 +27,7 @@ export class Subscriber extends LoadClient {
 
   override readEnd(): void {
     this.link.flush();
+    if (this.run.job.qos === 0) this.publisher.readEnd();
     this.run.readEnd();
   }
 
@@ -38,11 +40,11 @@ export class Subscriber extends LoadClient {
   #publish(qos: number, buffer: Uint8Array, start: number, end: number): void {
     const { job } = this.run;
     const identifierAt = start + 2 + (buffer[start] << 8 | buffer[start + 1]);
-    const payloadAt = identifierAt + 2;
+    const payloadAt = qos === 0 ? identifierAt : identifierAt + 2;
     if (this.#view.buffer !== buffer.buffer) this.#view = new DataView(buffer.buffer);
     const view = this.#view;
     if (qos !== job.qos) throw new Error(`got a message at QoS ${qos}`);
-    this.link.appendAnswer(qos === 1 ? First.Puback : First.Pubrec, view.getUint16(identifierAt));
+    if (qos > 0) this.link.appendAnswer(qos === 1 ? First.Puback : First.Pubrec, view.getUint16(identifierAt));
     if (
       identifierAt - start - 2 !== this.#topicName.length ||
       end - payloadAt !== job.payloadBytes ||
@@ -55,7 +57,9 @@ export class Subscriber extends LoadClient {
       return;
     }
     if (this.check.take(view.getUint32(payloadAt + SEQUENCE_AT))) {
-      this.run.delivered(view.getFloat64(payloadAt + DUE_AT));
+      const dueAtMs = view.getFloat64(payloadAt + DUE_AT);
+      this.run.delivered(dueAtMs);
+      if (qos === 0) this.publisher.arrived(dueAtMs);
     }
   }
 
