@@ -3,7 +3,7 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
 import type { Listener } from "../../src/transport/listener.ts";
-import { type Acceptor, connectTcp, listenTcp, TcpListener } from "../../src/transport/tcp.ts";
+import { connectTcp, listenTcp, type TcpAcceptor, TcpListener } from "../../src/transport/tcp.ts";
 import { byteStreamSuite, readBytes, writeAll } from "./byte_stream_suite.ts";
 
 function listen(host = "127.0.0.1", port = 0): Listener {
@@ -106,7 +106,7 @@ Deno.test("TcpListener.serve() brings each arrival with its address, and ends wh
 });
 
 /** An acceptor that fails so many times, as with no free file descriptor, before it accepts. */
-class FailingAcceptor implements Acceptor {
+class FailingAcceptor implements TcpAcceptor {
   failures = 0;
   readonly addr: Deno.NetAddr;
 

@@ -1,0 +1,134 @@
+/** What sockets of every kind have in common: the loop of arrivals, and a `ByteStream` over a connection of Deno.
+ * Room: the sockets of Deno; carries bytes only. @module */
+
+import type { ByteStream } from "./byte_stream.ts";
+import type { Listener } from "./listener.ts";
+
+/** The pause after a failed accept doubles from the first to the last of these, and begins anew after a success: a
+ * peer that reset its connection costs nothing, a lack of file descriptors does not spin. */
+const ACCEPT_PAUSE_MIN_MS = 5;
+const ACCEPT_PAUSE_MAX_MS = 500;
+const ERROR_REPORT_INTERVAL_MS = 1000;
+
+/** What the loop of arrivals needs of `Deno.Listener`; tests fail it on purpose. */
+export interface Acceptor<Conn> {
+  accept(): Promise<Conn>;
+  close(): void;
+}
+
+export interface SocketDoor<Conn> {
+  readonly url: string;
+  readonly isLoopback: boolean;
+  readonly acceptor: Acceptor<Conn>;
+  /** @throws when the peer is gone already. */
+  streamOf(conn: Conn): ByteStream;
+}
+
+export class SocketListener<Conn extends { close(): void }> implements Listener {
+  readonly url: string;
+  readonly isLoopback: boolean;
+  readonly #door: SocketDoor<Conn>;
+  readonly #monotonicMs: () => number;
+  #closed = false;
+  #endPause: (() => void) | undefined;
+  #lastReportMs = -Infinity;
+  #unreported = 0;
+
+  constructor(door: SocketDoor<Conn>, monotonicMs: () => number = () => performance.now()) {
+    this.url = door.url;
+    this.isLoopback = door.isLoopback;
+    this.#door = door;
+    this.#monotonicMs = monotonicMs;
+  }
+
+  async serve(onConnection: (stream: ByteStream) => void, onError: (error: unknown) => void): Promise<void> {
+    let pauseMs = ACCEPT_PAUSE_MIN_MS;
+    while (!this.#closed) {
+      let conn: Conn;
+      try {
+        conn = await this.#door.acceptor.accept();
+      } catch (error) {
+        if (this.#closed) return;
+        this.#report(error, onError);
+        await this.#pause(pauseMs);
+        pauseMs = Math.min(pauseMs * 2, ACCEPT_PAUSE_MAX_MS);
+        continue;
+      }
+      pauseMs = ACCEPT_PAUSE_MIN_MS;
+      let stream: ByteStream;
+      try {
+        stream = this.#door.streamOf(conn);
+      } catch {
+        // Gone between its arrival and now.
+        closeQuietly(conn);
+        continue;
+      }
+      onConnection(stream);
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    closeQuietly(this.#door.acceptor);
+    this.#endPause?.();
+  }
+
+  /** At most once a second; what was not said is counted in the next report. */
+  #report(error: unknown, onError: (error: unknown) => void): void {
+    const nowMs = this.#monotonicMs();
+    if (nowMs - this.#lastReportMs < ERROR_REPORT_INTERVAL_MS) {
+      this.#unreported++;
+      return;
+    }
+    this.#lastReportMs = nowMs;
+    const unreported = this.#unreported;
+    this.#unreported = 0;
+    if (unreported === 0) return onError(error);
+    onError(new Error(`${(error as Error).message} (and ${unreported} more since the last report)`, { cause: error }));
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+export class SocketStream implements ByteStream {
+  readonly #conn: Deno.Conn;
+
+  constructor(conn: Deno.Conn, readonly remoteAddress: string, readonly remoteHost: string) {
+    this.#conn = conn;
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    return this.#conn.read(into);
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#conn.write(bytes);
+  }
+
+  endWriting(): void {
+    this.#conn.closeWrite().catch(() => {
+      // The peer was faster; reading will tell.
+    });
+  }
+
+  close(): void {
+    closeQuietly(this.#conn);
+  }
+}
+
+function closeQuietly(resource: { close(): void }): void {
+  try {
+    resource.close();
+  } catch {
+    // Closed already.
+  }
+}
