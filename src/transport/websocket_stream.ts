@@ -109,21 +109,14 @@ export class WebSocketStream implements ByteStream {
   }
 
   endWriting(): void {
-    if (this.#isWritingEnded || this.#isClosed) return;
-    this.#isWritingEnded = true;
-    this.#close = this.#closeFrame(CloseCode.Normal);
-    this.#writeControls();
+    if (!this.#isClosed) this.#sendClose(this.#decoder.closeCode ?? CloseCode.Normal);
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     const { closeCode } = this.#decoder;
-    if (closeCode !== undefined && !this.#isWritingEnded) {
-      this.#isWritingEnded = true;
-      this.#close = this.#closeFrame(closeCode);
-      this.#writeControls();
-    }
+    if (closeCode !== undefined) this.#sendClose(closeCode);
     // The answer to the peer's Close leaves first, unless it cannot.
     if (closeCode === undefined || this.#owedBytes > 0) this.#inner.close();
     else this.#closeWhenWritten();
@@ -160,11 +153,7 @@ export class WebSocketStream implements ByteStream {
   async #sendAway({ closeCode }: WebSocketError): Promise<void> {
     const timer = setTimeout(() => this.#inner.close(), this.#closeTimeoutMs);
     try {
-      if (!this.#isWritingEnded) {
-        this.#isWritingEnded = true;
-        this.#close = this.#closeFrame(closeCode);
-        this.#writeControls();
-      }
+      this.#sendClose(closeCode);
       while (this.#writing !== undefined) await this.#writing;
       this.#inner.endWriting();
       const into = new Uint8Array(4096);
@@ -174,6 +163,15 @@ export class WebSocketStream implements ByteStream {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Once, behind the frame under way. */
+  #sendClose(code: number): void {
+    if (this.#isWritingEnded) return;
+    this.#isWritingEnded = true;
+    const data = code === NO_STATUS ? new Uint8Array() : Uint8Array.of(code >>> 8, code);
+    this.#close = frameOf(Opcode.Close, data, this.#newKey());
+    this.#writeControls();
   }
 
   /** Writes what waits, unless a frame is under way: then whoever writes it comes back here. Never throws: who reads hears
@@ -219,11 +217,6 @@ export class WebSocketStream implements ByteStream {
 
   async #writeAll(bytes: Uint8Array): Promise<void> {
     for (let written = 0; written < bytes.length;) written += await this.#inner.write(bytes.subarray(written));
-  }
-
-  #closeFrame(code: number): Uint8Array {
-    const data = code === NO_STATUS ? new Uint8Array() : Uint8Array.of(code >>> 8, code);
-    return frameOf(Opcode.Close, data, this.#newKey());
   }
 
   /** Not to be predicted: so no page can choose the bytes that a proxy in between sees (§10.3). */

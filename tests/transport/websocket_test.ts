@@ -189,6 +189,18 @@ Deno.test("WebSocketStream: Close brings null, and close() answers it with its c
   assertEquals(await wire.read(new Uint8Array(1)), null);
 });
 
+Deno.test("WebSocketStream: endWriting() answers a Close with its code, too; until then it may write", async () => {
+  const { wire, server } = await bare();
+  await writeAll(wire, clientFrame(0x88, hex("0f a0")));
+  assertEquals(await server.read(new Uint8Array(10)), null);
+  await writeAll(server, text("last words"));
+  server.endWriting();
+  server.close();
+  assertEquals(await readFrame(wire), { first: 0x82, payload: text("last words") });
+  assertEquals(await readFrame(wire), { first: 0x88, payload: hex("0f a0") });
+  assertEquals(await wire.read(new Uint8Array(1)), null);
+});
+
 Deno.test("WebSocketStream answers a Close without a code with one without", async () => {
   const { wire, server } = await bare();
   await writeAll(wire, clientFrame(0x88, new Uint8Array()));
