@@ -16,7 +16,7 @@ const MODE = 0o660;
 const CLOSED_UMASK = 0o077;
 let arrivals = 0;
 
-/** Makes the socket's file, which Deno removes when the listener is closed. One that a dead process left is replaced.
+/** Makes the socket's file, which is removed when the listener is closed. One that a dead process left is replaced.
  * @throws Deno.errors.AddrInUse when another process listens there, AlreadyExists when the file is no socket,
  * NotSupported on Windows, PermissionDenied, NotFound without the folder. */
 export async function listenUnix(options: UnixOptions): Promise<Listener> {
@@ -34,6 +34,8 @@ export async function connectUnix(path: string): Promise<ByteStream> {
 }
 
 class UnixListener extends SocketListener<Deno.UnixConn> {
+  readonly #path: string;
+
   constructor(path: string, acceptor: Deno.UnixListener, mode: number) {
     super({
       url: `unix:${path}`,
@@ -41,11 +43,22 @@ class UnixListener extends SocketListener<Deno.UnixConn> {
       acceptor,
       streamOf: (conn) => new SocketStream(conn, `unix:${++arrivals}`, "unix"),
     });
+    this.#path = path;
     try {
       Deno.chmodSync(path, mode);
     } catch (error) {
       acceptor.close();
       throw error;
+    }
+  }
+
+  override close(): void {
+    super.close();
+    try {
+      // Deno does it, too, but only when the last accept has been given up.
+      Deno.removeSync(this.#path);
+    } catch {
+      // Gone already.
     }
   }
 }
