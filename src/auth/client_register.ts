@@ -42,6 +42,7 @@ export class ClientRegister implements ClientJournal {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #flushing: Promise<void> | undefined;
   #isClosed = false;
+  #closing: Promise<void> | undefined;
   #complainedAtMs = -Infinity;
   /** Of the dropped notes. */
   #toldDropped = 0;
@@ -85,12 +86,11 @@ export class ClientRegister implements ClientJournal {
     await this.#flushing;
   }
 
-  /** Writes what waits. Nothing is noted any more. */
+  /** Writes what waits. Nothing is noted any more. May be called again. */
   async close(): Promise<void> {
-    if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    await this.flush();
+    await (this.#closing ??= this.flush());
   }
 
   #schedule(): void {
