@@ -6,7 +6,17 @@ import type { AuthenticationVerdict } from "../../src/auth/authenticator.ts";
 import type { Credentials } from "../../src/auth/credentials.ts";
 import { makeCredentials } from "../../src/auth/password.ts";
 import { ReasonCode } from "../../src/packet/mod.ts";
-import { atOnce, attemptOf, login, type LoginOptions, makeLogins, PASSWORD, utf8, WEAK } from "./login_support.ts";
+import {
+  atOnce,
+  attemptOf,
+  login,
+  type LoginOptions,
+  makeLogins,
+  PASSWORD,
+  utf8,
+  watchHashes,
+  WEAK,
+} from "./login_support.ts";
 
 /** Refusals come at once. */
 const quick = (options: LoginOptions = {}) => makeLogins({ after: atOnce, ...options });
@@ -53,14 +63,16 @@ Deno.test("All who may not come in hear the same, and the log says why", async (
   assertFalse(log.lines.some((line) => line.includes(PASSWORD) || line.includes("wrong one")));
 });
 
-Deno.test("Unknown and disabled users, and those without a password, cost a hash as others do", async () => {
-  const { authenticator, accounts, checks } = await quick({ limits: { passwordChecksAtOnceMax: 1 } });
+Deno.test("Whoever it is, and of whatever kind the record: a refusal costs one PBKDF2 of the present strength", async () => {
+  const { authenticator, accounts } = await quick();
   accounts.set("off", await makeCredentials(PASSWORD, WEAK), { isDisabled: true });
   accounts.set("card-only", undefined);
-  const names = ["sensor-1", "nobody", "off", "card-only"];
-  const verdicts = names.map((name) => login(authenticator, attemptOf(name, "wrong")));
-  assertEquals(checks.waiting, 3, "one is being checked, the others stand in the same queue");
-  assertEquals(await Promise.all(verdicts), names.map(() => REFUSED));
+  accounts.set("old", oldCredentials(PASSWORD));
+  using hashes = watchHashes();
+  for (const name of ["sensor-1", "nobody", "off", "card-only", "old"]) {
+    assertEquals(await login(authenticator, attemptOf(name, "wrong")), REFUSED);
+    assertEquals(hashes.iterations.splice(0), [WEAK.sha256Iterations], name);
+  }
 });
 
 Deno.test("Failures are slowed down, and then the address is banned before anything is hashed", async () => {
@@ -68,6 +80,7 @@ Deno.test("Failures are slowed down, and then the address is banned before anyth
   const verdicts: AuthenticationVerdict[] = [];
   const attempt = (password: string) =>
     login(authenticator, attemptOf("sensor-1", password)).then((verdict) => verdicts.push(verdict));
+  using hashes = watchHashes();
   const all = [1, 2, 3, 4, 5].map((i) => attempt(`wrong ${i}`));
   // The last two waited for their turn when the third failed.
   await Promise.all(all.slice(3));
@@ -77,6 +90,7 @@ Deno.test("Failures are slowed down, and then the address is banned before anyth
   timers.ringAll();
   await Promise.all(all);
   assertEquals(verdicts.slice(2), [REFUSED, REFUSED, REFUSED]);
+  assertEquals(hashes.iterations.length, 3);
   const banned = await login(authenticator, attemptOf("sensor-1", PASSWORD));
   assertEquals(banned.reasonCode, ReasonCode.Banned);
   const elsewhere = await login(authenticator, attemptOf("sensor-1", PASSWORD, { remoteHost: "192.0.2.9" }));
@@ -132,6 +146,21 @@ Deno.test("Old credentials are made anew at the next login, once, and the verdic
   const question = { userName: "old", credentials, password: utf8(PASSWORD), address: "x" };
   assertEquals(checks.remembered(question), true);
   assertEquals((await login(authenticator, attemptOf("old", PASSWORD))).reasonCode, ReasonCode.Success);
+  assertEquals(accounts.upgrades, 1);
+});
+
+Deno.test("A login while the credentials are being made anew does not make them a second time", async () => {
+  const { authenticator, accounts, checks } = await quick();
+  accounts.set("old", oldCredentials(PASSWORD));
+  const upgrade = accounts.upgradeCredentials.bind(accounts);
+  accounts.upgradeCredentials = async (user, credentials) => {
+    assertEquals((await login(authenticator, attemptOf("old", PASSWORD))).reasonCode, ReasonCode.Success);
+    await upgrade(user, credentials);
+  };
+  await login(authenticator, attemptOf("old", PASSWORD));
+  await new Promise<void>((resolve) => {
+    checks.whenIdle("last", () => Promise.resolve(checks.whenIdle("after it", () => Promise.resolve(resolve()))));
+  });
   assertEquals(accounts.upgrades, 1);
 });
 

@@ -140,6 +140,18 @@ export async function makeLogins(options: LoginOptions = {}): Promise<Logins> {
 
 export const PASSWORD = "open sesame";
 
+/** Notes each PBKDF2 that is computed while it lives, by its iterations. */
+export function watchHashes(): Disposable & { readonly iterations: number[] } {
+  const { subtle } = crypto;
+  const deriveBits = subtle.deriveBits;
+  const iterations: number[] = [];
+  subtle.deriveBits = (algorithm, ...rest) => {
+    iterations.push((algorithm as Pbkdf2Params).iterations);
+    return deriveBits.call(subtle, algorithm, ...rest);
+  };
+  return { iterations, [Symbol.dispose]: () => void (subtle.deriveBits = deriveBits) };
+}
+
 export function attemptOf(
   userName: string | undefined,
   password: string | Uint8Array | undefined,

@@ -147,6 +147,17 @@ Deno.test("PasswordChecks: one of those who ask the same may leave", async () =>
   assertEquals(answers, ["a:x1 wrong", "two right"]);
 });
 
+Deno.test("PasswordChecks: one of two of the same address who ask the same may leave", async () => {
+  const { checks, ask, answers } = make();
+  ask(question("x1"));
+  const one = ask(question("right"), "one");
+  const two = ask(question("right"), "two");
+  one.cancel();
+  assertEquals(checks.waiting, 1);
+  await two.answered;
+  assertEquals(answers, ["a:x1 wrong", "two right"]);
+});
+
 Deno.test("PasswordChecks.refuse() answers all of an address that wait, and nobody else", async () => {
   const { checks, ask, answers } = make();
   const running = ask(question("x0", "bad"));

@@ -103,6 +103,8 @@ Deno.test("isOutdated(): fewer iterations in either key", async () => {
   assertEquals(isOutdated(weak, { ...WEAK, sha256Iterations: 4097 }), true);
   assertEquals(isOutdated(weak, { ...WEAK, sha512Iterations: 4097 }), true);
   assertEquals(isOutdated(weak), true);
+  const half = { ...weak, sha256: { ...weak.sha256, iterations: 600_000 } };
+  assertEquals(isOutdated(half), true);
 });
 
 Deno.test("dummyCredentials() have the present strength and fit no password", async () => {

@@ -68,6 +68,13 @@ for (const [what, first] of Object.entries(BAD_FIRST)) {
   });
 }
 
+Deno.test("parseClientFirst() says what is not offered", () => {
+  const refuse = (first: string, why: string) => assertThrows(() => parseClientFirst(utf8(first)), ScramError, why);
+  refuse("n,,m=1,n=user,r=abc", "a mandatory extension is not known");
+  refuse("p=tls-exporter,,n=user,r=abc", "channel binding is not offered");
+  refuse("n,a=admin,n=user,r=abc", "acting for another user is not offered");
+});
+
 Deno.test("parseClientFirst() refuses what is not UTF-8, and takes extensions that are not mandatory", () => {
   assertThrows(() => parseClientFirst(Uint8Array.of(0x6e, 0x2c, 0x2c, 0xff)), ScramError, "UTF-8");
   const first = parseClientFirst(utf8("y,a=a=2Cb,n=a=2Cb,r=abc,x=1"));
