@@ -184,7 +184,7 @@ Deno.test("a hand copy of a store whose broker has ended is restored over that o
   await using first = await startBroker(folder.path);
   (await fill(first)).drop();
   await first.stop();
-  assertEquals(folder.names, ["quetzal.lock", "quetzal.sqlite"]);
+  assertEquals(folder.names, ["accounts.kv", "quetzal.lock", "quetzal.sqlite"]);
   const copy = folder.file("copy");
   Deno.copyFileSync(folder.storeFile, copy);
 
