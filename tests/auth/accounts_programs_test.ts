@@ -9,9 +9,9 @@ import { AccountsFolder, accountsWhere, LineLog } from "../support/accounts.ts";
 const PROGRAM = fileURLToPath(new URL("../support/accounts_program.ts", import.meta.url));
 
 /** Waits for a line on its standard input before it begins. */
-function start(place: string, name: string, count: number): { process: Deno.ChildProcess; output: ProcessOutput } {
+function start(place: string, name: string, count: number, options: readonly string[] = []) {
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", PROGRAM, place, name, String(count)],
+    args: ["run", "-A", "--no-check", PROGRAM, place, name, String(count), ...options],
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
@@ -47,4 +47,15 @@ Deno.test("AccountsStore loses nothing when three programs change accounts at on
   assertEquals((await store.read()).version, 1 + 2 * names.length * count);
   for (const { output } of programs) await output.ended;
   await view.close();
+});
+
+Deno.test("AccountsStore.open() in several programs at once makes one file, and no program fails", async () => {
+  using folder = new AccountsFolder();
+  const programs = Array.from({ length: 4 }, (_, at) => start(folder.place, `program-${at}`, 5, ["--create"]));
+  await Promise.all(programs.map(({ process }) => begin(process)));
+  for (const { process } of programs) assertEquals((await process.status).code, 0);
+  for (const { output } of programs) await output.ended;
+  const store = await folder.open(false);
+  assertEquals((await store.rules()).length, 4 * 5);
+  assertEquals((await store.user("shared"))!.clientIds.length, 4 * 5);
 });
