@@ -161,13 +161,14 @@ Deno.test("WebSocketStream answers a ping with its data, also within a fragmente
 
 Deno.test("WebSocketStream answers the newest ping only, when pongs cannot leave", async () => {
   const { wire, server } = await bare({ bufferBytes: 512 });
-  // Fills the way to the peer: 508 bytes of a frame.
-  const data = writeAll(server, new Uint8Array(1000));
+  // Fills the way to the peer, in the middle of a frame: no pong may come there.
+  const payload = Uint8Array.from({ length: 5000 }, (_, index) => index);
+  const data = writeAll(server, payload);
   const reading = readBytes(server, 1);
   for (let i = 0; i < 1000; i++) await writeAll(wire, clientFrame(0x89, text(`ping ${i}`)));
   await writeAll(wire, clientFrame(0x82, text("x")));
   await reading;
-  assertEquals((await readFrame(wire)).payload.length, 1000);
+  assertEquals(await readFrame(wire), { first: 0x82, payload });
   await data;
   assertEquals(await readFrame(wire), { first: 0x8a, payload: text("ping 999") });
   await writeAll(server, text("next"));
@@ -217,6 +218,26 @@ Deno.test("WebSocketStream answers ping and Close that come together, in that or
   server.close();
   assertEquals(await readFrame(wire), { first: 0x8a, payload: text("p") });
   assertEquals(await readFrame(wire), { first: 0x88, payload: hex("0f a0") });
+  assertEquals(await wire.read(new Uint8Array(1)), null);
+});
+
+Deno.test("WebSocketStream.close() waits for a pong and for the answer to Close, byte by byte", async () => {
+  const { wire, server } = await bare({ writeBytesMax: 1 });
+  await writeAll(wire, frames(clientFrame(0x89, text("ping")), clientFrame(0x88, hex("0f a0"))));
+  assertEquals(await server.read(new Uint8Array(100)), null);
+  server.close();
+  assertEquals(await readFrame(wire), { first: 0x8a, payload: text("ping") });
+  assertEquals(await readFrame(wire), { first: 0x88, payload: hex("0f a0") });
+  assertEquals(await wire.read(new Uint8Array(1)), null);
+});
+
+Deno.test("WebSocketStream sends no pong behind its Close", async () => {
+  const { wire, server } = await bare();
+  server.endWriting();
+  await writeAll(wire, frames(clientFrame(0x89, text("ping")), clientFrame(0x88, hex("03 e8"))));
+  assertEquals(await server.read(new Uint8Array(100)), null);
+  server.close();
+  assertEquals(await readFrame(wire), { first: 0x88, payload: hex("03 e8") });
   assertEquals(await wire.read(new Uint8Array(1)), null);
 });
 
