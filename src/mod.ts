@@ -10,6 +10,9 @@
  * ```
  * @module */
 
+export { AccountsError, AccountsStore } from "./auth/accounts_store.ts";
+export type { AclRule, BanRecord, ClientRecord, RoleRecord, UserRecord } from "./auth/account_records.ts";
+export { AllowAll, AnonymousAuthenticator } from "./auth/allow_anonymous.ts";
 export type {
   AuthenticationExchange,
   AuthenticationStep,
@@ -17,7 +20,8 @@ export type {
   Authenticator,
   ConnectAttempt,
 } from "./auth/authenticator.ts";
-export type { Authorizer, Identity } from "./auth/authorizer.ts";
+export type { Authorizer, ConnectRefusal, Grant, Identity } from "./auth/authorizer.ts";
+export { makeCredentials } from "./auth/password.ts";
 export type { Clock } from "./base/clock.ts";
 export { configureLog, getLog, type Log } from "./base/log.ts";
 export type { BrokerSnapshot } from "./broker/snapshot.ts";
@@ -34,7 +38,8 @@ export type {
   StoreVisitor,
   SubscriptionRecord,
 } from "./persistence/store.ts";
-export { type LoadedReport, type RunningServer, type ServerParts, startServer } from "./server.ts";
-export type { ByteStream } from "./transport/byte_stream.ts";
+export { ListenError } from "./open_listeners.ts";
+export { type LoadedReport, type RunningServer, type ServerParts, StartRefusedError, startServer } from "./server.ts";
+export type { ByteStream, PeerCertificate } from "./transport/byte_stream.ts";
 export type { Listener } from "./transport/listener.ts";
 export { memoryPair } from "./transport/memory.ts";
