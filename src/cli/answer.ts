@@ -1,4 +1,4 @@
-/** What a command on accounts has to say: for people as lines, for tools as one value. Room: pure. @module */
+/** What a command has to say: for people as lines, for tools as one value. Room: pure. @module */
 
 import { escapeControls } from "../base/log.ts";
 import type { ExitCode } from "./arguments.ts";
@@ -19,11 +19,12 @@ export class CommandError extends Error {
   override readonly name = "CommandError";
 }
 
-/** Rows under their heads, in columns. @param none what to say if there are no rows. */
-export function table(heads: readonly string[], rows: readonly (readonly string[])[], none: string): string[] {
-  if (rows.length === 0) return [none];
+/** Rows under their heads, in columns. @param none what to say in their place if there are no rows. */
+export function table(heads: readonly string[], rows: readonly (readonly string[])[], none?: string): string[] {
+  if (rows.length === 0 && none !== undefined) return [none];
   const all = [heads, ...rows].map((row) => row.map(escapeControls));
-  const widths = heads.map((_, column) => Math.max(...all.map((row) => row[column].length)));
+  // Not Math.max(...): there may be more rows than a call takes arguments.
+  const widths = heads.map((_, column) => all.reduce((width, row) => Math.max(width, row[column].length), 0));
   return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd());
 }
 

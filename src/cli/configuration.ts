@@ -2,6 +2,7 @@
 
 import { CONFIG_FILE_VARIABLE, loadConfig, type LoadedConfig, readConfigFile } from "../config/load.ts";
 import { show } from "../config/config.ts";
+import { table } from "./answer.ts";
 import type { CommandLine } from "./arguments.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -34,11 +35,7 @@ export function printConfiguration(loaded: LoadedConfig, json: boolean, terminal
     value === undefined ? "(not set)" : show(value),
     from === "" ? origin : `${origin}: ${from}`,
   ]);
-  rows.unshift(["KEY", "VALUE", "FROM"]);
-  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column].length)));
-  for (const [key, value, from] of rows) {
-    terminal.print(`${key.padEnd(widths[0])}  ${value.padEnd(widths[1])}  ${from}`);
-  }
+  for (const line of table(["KEY", "VALUE", "FROM"], rows)) terminal.print(line);
 }
 
 /** @param from what named the file. */

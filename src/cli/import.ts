@@ -27,42 +27,30 @@ async function importMosquitto(task: AccountTask): Promise<Answer> {
 
   const present = await task.present();
   const batch: AccountsBatch = { users, roles: [], rules, existingUsers: "keep" };
-  const kept = users.map(({ name }) => name).filter((name) => present.users.has(name));
+  const kept = new Set(users.map(({ name }) => name).filter((name) => present.users.has(name)));
+  const known = new Set(present.rules.map(textOf));
   const warnings: string[] = [];
-  if (kept.length > 0) {
-    warnings.push(`${counted(kept.length, "user")} were there already and stay as they are: ${shown(kept)}`);
+  if (kept.size > 0) {
+    warnings.push(`${counted(kept.size, "user")} were there already and stay as they are: ${shown([...kept])}`);
   }
-  const names = new Set([...present.users.keys(), ...users.map(({ name }) => name)]);
-  const without = new Set(
-    rules.filter((rule) => rule.subjectKind === "user" && !names.has(rule.subjectName))
-      .map((rule) => rule.subjectName),
-  );
-  if (without.size > 0) warnings.push(`there are rules for users that do not exist: ${shown([...without])}`);
+  const without = usersWithout(rules, new Set([...present.users.keys(), ...users.map(({ name }) => name)]));
+  if (without.length > 0) warnings.push(`there are rules for users that do not exist: ${shown(without)}`);
 
-  const isTrial = task.has("dry-run");
-  const lines = isTrial
-    ? [
-      ...users.filter(({ name }) => !kept.includes(name)).map(({ name, credentials }) =>
-        `would add the user "${name}" (${credentials.kind})`
-      ),
-      ...rules.filter((rule) => !isKnown(rule, present.rules)).map((rule) =>
-        `would add the rule: ${describeRule({ ...rule, number: 0 })}`
-      ),
-      "nothing was imported (--dry-run)",
-    ]
-    : [];
-  const report = isTrial ? undefined : summaryOf(await task.accounts.import(batch));
-  if (report !== undefined) {
-    lines.push(`imported ${counted(report.usersAdded, "user")} and ${counted(report.rulesAdded, "rule")}`);
-    if (report.rulesKnown > 0) lines.push(`${counted(report.rulesKnown, "rule")} were there already`);
-  }
+  const report = task.has("dry-run") ? undefined : summaryOf(await task.accounts.import(batch));
+  const newUsers = users.filter(({ name }) => !kept.has(name));
+  const newRules = rules.map(textOf).filter((text) => !known.has(text));
+  const lines = report !== undefined ? describeReport(report) : [
+    ...newUsers.map(({ name, credentials }) => `would add the user "${name}" (${credentials.kind})`),
+    ...newRules.map((text) => `would add the rule: ${text}`),
+    "nothing was imported (--dry-run)",
+  ];
   const notes = differences(rules, { hasUsers: users.length > 0, hasAclFile: aclFile !== undefined });
   return {
     lines: [...lines, ...notes.map((note) => `note: ${note}`)],
     json: {
-      dryRun: isTrial,
-      users: users.map(({ name, credentials }) => ({ name, password: credentials.kind, isNew: !kept.includes(name) })),
-      rules: rules.map((rule) => ({ ...rule, isNew: !isKnown(rule, present.rules) })),
+      dryRun: report === undefined,
+      users: users.map(({ name, credentials }) => ({ name, password: credentials.kind, isNew: !kept.has(name) })),
+      rules: rules.map((rule) => ({ ...rule, isNew: !known.has(textOf(rule)) })),
       report: report ?? null,
       notes,
     },
@@ -74,9 +62,20 @@ function summaryOf({ usersAdded, usersKept, rulesAdded, rulesKnown }: ImportRepo
   return { usersAdded, usersKept, rulesAdded, rulesKnown };
 }
 
-function isKnown(rule: ImportedRule, rules: readonly ImportedRule[]): boolean {
-  const text = describeRule({ ...rule, number: 0 });
-  return rules.some((other) => describeRule({ ...other, number: 0 }) === text);
+function describeReport({ usersAdded, rulesAdded, rulesKnown }: ReturnType<typeof summaryOf>): string[] {
+  const first = `imported ${counted(usersAdded, "user")} and ${counted(rulesAdded, "rule")}`;
+  return rulesKnown === 0 ? [first] : [first, `${counted(rulesKnown, "rule")} were there already`];
+}
+
+/** "allow user reader subscribe a/#": the same for the same rule. */
+function textOf(rule: ImportedRule): string {
+  return describeRule({ ...rule, number: 0 });
+}
+
+/** Whom rules are for, and who is not there. */
+function usersWithout(rules: readonly ImportedRule[], names: ReadonlySet<string>): string[] {
+  const about = rules.filter((rule) => rule.subjectKind === "user").map((rule) => rule.subjectName);
+  return [...new Set(about)].filter((name) => !names.has(name));
 }
 
 /** @param problems gets what is wrong with the file. */

@@ -1,7 +1,7 @@
 /** The numbers of a store as lines for people. Room: pure. @module */
 
-import { escapeControls } from "../base/log.ts";
 import type { StoreStatistics } from "../persistence/store_statistics.ts";
+import { table } from "./answer.ts";
 
 const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
 const DURATIONS: readonly [unit: string, ms: number][] = [
@@ -36,23 +36,19 @@ export function describeStatistics(statistics: StoreStatistics, nowMs: number): 
   ];
   const lines = rows.map(([name, value]) => name.padEnd(COLUMN) + value);
   if (queues.length === 0) return lines;
-  const table = [
-    ["CLIENT", "MESSAGES", "BYTES", "OLDEST"],
-    ...queues.map((queue) => [
-      escapeControls(queue.clientId),
-      count(queue.messages),
-      formatBytes(queue.bytes),
-      queue.oldestReceivedAtMs === null ? "cannot be read" : formatAge(nowMs - queue.oldestReceivedAtMs),
-    ]),
-  ];
-  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
+  const queueRows = queues.map((queue) => [
+    queue.clientId,
+    count(queue.messages),
+    formatBytes(queue.bytes),
+    queue.oldestReceivedAtMs === null ? "cannot be read" : formatAge(nowMs - queue.oldestReceivedAtMs),
+  ]);
   return [
     ...lines,
     "",
     queuesTotal > queues.length
       ? `The ${count(queues.length)} largest of ${count(queuesTotal)} queues, with what is in flight:`
       : "The queues, with what is in flight:",
-    ...table.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd()),
+    ...table(["CLIENT", "MESSAGES", "BYTES", "OLDEST"], queueRows),
   ];
 }
 
