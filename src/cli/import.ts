@@ -31,7 +31,7 @@ async function importMosquitto(task: AccountTask): Promise<Answer> {
   const known = new Set(present.rules.map(textOf));
   const warnings: string[] = [];
   if (kept.size > 0) {
-    warnings.push(`${counted(kept.size, "user")} were there already and stay as they are: ${shown([...kept])}`);
+    warnings.push(`already there, and left as they are: ${counted(kept.size, "user")} (${shown([...kept])})`);
   }
   const without = usersWithout(rules, new Set([...present.users.keys(), ...users.map(({ name }) => name)]));
   if (without.length > 0) warnings.push(`there are rules for users that do not exist: ${shown(without)}`);
@@ -64,7 +64,7 @@ function summaryOf({ usersAdded, usersKept, rulesAdded, rulesKnown }: ImportRepo
 
 function describeReport({ usersAdded, rulesAdded, rulesKnown }: ReturnType<typeof summaryOf>): string[] {
   const first = `imported ${counted(usersAdded, "user")} and ${counted(rulesAdded, "rule")}`;
-  return rulesKnown === 0 ? [first] : [first, `${counted(rulesKnown, "rule")} were there already`];
+  return rulesKnown === 0 ? [first] : [first, `already there: ${counted(rulesKnown, "rule")}`];
 }
 
 /** "allow user reader subscribe a/#": the same for the same rule. */

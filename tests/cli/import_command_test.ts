@@ -80,7 +80,7 @@ Deno.test("import mosquitto: a trial changes nothing, and then users and rules a
   await accounts.well("user passwd reader --password-stdin", { input: "another\n" });
   const second = await accounts.run([...line, "--json"]);
   assertEquals(JSON.parse(second.printed).report, { usersAdded: 0, usersKept: 2, rulesAdded: 0, rulesKnown: 5 });
-  assertStringIncludes(second.complaints, "2 users were there already and stay as they are: sensor-1, reader");
+  assertStringIncludes(second.complaints, "already there, and left as they are: 2 users (sensor-1, reader)");
   assert(await accounts.passwordIs("reader", "another"));
 });
 
