@@ -13,7 +13,7 @@ import { AuthenticatorChain, type Door } from "./auth/authenticator_chain.ts";
 import { CertificateAuthenticator } from "./auth/client_certificate.ts";
 import type { ClientJournal } from "./auth/client_journal.ts";
 import { ClientRegister } from "./auth/client_register.ts";
-import { JwtAuthenticator } from "./auth/jwt.ts";
+import type { JwtAuthenticator, JwtParts } from "./auth/jwt.ts";
 import { LoginAttempts } from "./auth/login_attempts.ts";
 import { PasswordChecks } from "./auth/password_checks.ts";
 import type { Clock } from "./base/clock.ts";
@@ -63,15 +63,7 @@ export async function openAccess(
     const attempts = new LoginAttempts(limits, clock, log);
     const checks = new PasswordChecks(limits, clock);
     const accounts = new AccountsAuthenticator({ accounts: source, checks, attempts, log });
-    const key = jwtKey(config);
-    const jwt = key === undefined ? undefined : await JwtAuthenticator.open({
-      settings: { ...config.jwt, ...key },
-      accounts: source,
-      attempts,
-      limits,
-      clock,
-      log,
-    });
+    const jwt = await openJwt(config, { accounts: source, attempts, limits, clock, log });
     const certificates = new Map(listeners.map(({ listener, config: { certificateUserName } }) => [
       listener.url,
       new CertificateAuthenticator({ from: certificateUserName, accounts: source, attempts }),
@@ -124,6 +116,14 @@ async function openView(config: Config, log: Log): Promise<{ view: AccountsView 
   const create = config.durability !== "off";
   const view = await AccountsView.open({ place, create, pollMs: config.limits.accountsPollMs, log });
   return { view, notices: [] };
+}
+
+/** Loaded only by those who use it. */
+async function openJwt(config: Config, parts: Omit<JwtParts, "settings">): Promise<JwtAuthenticator | undefined> {
+  const key = jwtKey(config);
+  if (key === undefined) return undefined;
+  const { JwtAuthenticator } = await import("./auth/jwt.ts");
+  return await JwtAuthenticator.open({ settings: { ...config.jwt, ...key }, ...parts });
 }
 
 function openRegister(view: AccountsView | undefined, config: Config, log: Log): ClientRegister | undefined {

@@ -62,16 +62,21 @@ export function connectTimedOut(broker: Broker, connection: Connection): void {
     case ConnectionState.Authenticating:
       return refuseConnect(broker, connection, ReasonCode.NotAuthorized, "authentication took too long");
     default:
-      return refuseAccepted(broker, connection);
+      return storeTimedOut(broker, connection);
   }
 }
 
-/** Let in, but the store has not said that it knows: it is too slow, or in trouble since. What was told it of this
- * CONNECT stands: the session waits for the Client's next one. */
-function refuseAccepted(broker: Broker, connection: Connection): void {
+/** Let in, but the store has not said that it knows: it is too slow, or in trouble since. */
+function storeTimedOut(broker: Broker, connection: Connection): void {
   const { trouble } = broker.store;
   const reasonCode = trouble === undefined ? ReasonCode.ServerUnavailable : ReasonCode.QuotaExceeded;
   const why = trouble === undefined ? "the store is too slow" : `the store cannot be written to: ${trouble}`;
+  refuseAccepted(broker, connection, reasonCode, why);
+}
+
+/** Let in, and its CONNACK waits for the store. What the store was told of this CONNECT stands: the session waits for the
+ * Client's next one. */
+export function refuseAccepted(broker: Broker, connection: Connection, reasonCode: ReasonCode, why: string): void {
   connection.sink.send({
     type: PacketType.Connack,
     sessionPresent: false,

@@ -8,7 +8,7 @@ import { ReasonCode } from "../packet/reason_code.ts";
 import type { Broker } from "./broker.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionState } from "./connection.ts";
-import { closeWith, refuseConnect } from "./connections.ts";
+import { closeWith, refuseAccepted } from "./connections.ts";
 import type { Route, RouteEntry } from "./route.ts";
 
 /** Routes that a connection remembers to be allowed to publish by, at most. A device has fewer topics. */
@@ -64,7 +64,7 @@ export function handleRightsChanged(broker: Broker): void {
     const refusal = broker.authorizer.connectRefusal(connection.identity);
     if (refusal === undefined) continue;
     if (connection.state === ConnectionState.Connected) closeWith(broker, connection, refusal.reasonCode, refusal.why);
-    else refuseConnect(broker, connection, refusal.reasonCode, refusal.why);
+    else refuseAccepted(broker, connection, refusal.reasonCode, refusal.why);
   }
 }
 

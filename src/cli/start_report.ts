@@ -2,8 +2,6 @@
  * as they may think, and why it could not start.
  * Room: pure. @module */
 
-import { AccountsError } from "../auth/accounts_store.ts";
-import { JwtKeyError } from "../auth/jwt_keys.ts";
 import type { LoadReport } from "../broker/load_store.ts";
 import type { Config, Durability } from "../config/config.ts";
 import {
@@ -13,8 +11,6 @@ import {
   provesWithoutAccounts,
   resolveListeners,
 } from "../open_listeners.ts";
-import { DataFolderError } from "../persistence/data_folder.ts";
-import { StartRefusedError } from "../server.ts";
 import { portPermissionHint } from "./platform.ts";
 
 export interface StartReport {
@@ -87,6 +83,9 @@ function counted(number: number, what: string): string {
 
 /** Those whose message is for a person, and says what to do. */
 const PLAIN_ERRORS = [DataFolderError, AccountsError, JwtKeyError, StartRefusedError];
+
+/** By name: to load what throws them, tokens and all, would take a part of the time that a start has. */
+const SAY_WHAT_TO_DO = ["DataFolderError", "StartRefusedError", "AccountsError", "JwtKeyError"];
 
 /** One line with what to do. */
 export function explainStartError(error: unknown): string {

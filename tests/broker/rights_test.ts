@@ -5,6 +5,7 @@ import type { AuthenticationVerdict, Authenticator, ConnectAttempt } from "../..
 import type { Authorizer, Identity } from "../../src/auth/authorizer.ts";
 import { PacketType, ReasonCode } from "../../src/packet/mod.ts";
 import { LateAuthenticator, TrustingAuthenticator } from "../support/authenticators.ts";
+import { DelayedStore } from "../support/delayed_store.ts";
 import { TableAuthorizer } from "../support/table_authorizer.ts";
 import { TestBroker, type TestBrokerOptions } from "../support/test_broker.ts";
 
@@ -140,6 +141,21 @@ Deno.test("Who may not be connected any more hears 0x87 and is closed, or only c
   await old.expectClosed();
   await stays.expectNothing();
   assertEquals(it.broker.server.snapshot().connectedClients, 1);
+});
+
+Deno.test("Who loses the right to be here while its CONNACK waits for the disk is refused, and leaves nothing behind", async () => {
+  const store = new DelayedStore();
+  await using it = await start({ store });
+  store.hold();
+  const client = it.broker.client();
+  await client.sendConnect(as("gone", { ...PERSISTENT, will: { topicName: "will" } }));
+  while (it.broker.server.snapshot().sessions === 0) await new Promise((resolve) => setTimeout(resolve));
+  it.authorizer.refusals = [{ may: "connect", userName: "gone" }];
+  assertEquals((await client.expect(PacketType.Connack)).reasonCode, NotAuthorized);
+  await client.expectClosed();
+  store.release();
+  const { connections, connectedClients, sessions } = it.broker.server.snapshot();
+  assertEquals({ connections, connectedClients, sessions }, { connections: 0, connectedClients: 0, sessions: 1 });
 });
 
 Deno.test("The Will Message of a Client whose rights were taken away is not sent when that closes it", async () => {
