@@ -21,9 +21,10 @@ export class LoadProcess<Result> implements AsyncDisposable {
   readonly #output: ProcessOutput;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
 
-  constructor(main: URL, job: unknown, core: number | undefined) {
+  /** @param isYielding another one on this core measures times. */
+  constructor(main: URL, job: unknown, core: number | undefined, isYielding = false) {
     const deno = [Deno.execPath(), "run", "-A", "--no-check", main.href, JSON.stringify(job)];
-    const [program, ...args] = pinned(deno, core);
+    const [program, ...args] = pinned(deno, core, isYielding);
     this.#process = new Deno.Command(program, { args, stdin: "piped", stdout: "piped", stderr: "inherit" }).spawn();
     this.#output = new ProcessOutput(this.#process.stdout);
     this.#input = this.#process.stdin.getWriter();

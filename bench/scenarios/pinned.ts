@@ -14,7 +14,9 @@ export function lastCore(): number | undefined {
 }
 
 /** @param core undefined: all of them.
+ * @param isYielding it leaves the core to whoever else wants it.
  * @returns the same program on this core alone; its process id stays its own. */
-export function pinned(command: readonly string[], core: number | undefined): readonly string[] {
-  return core === undefined ? command : ["taskset", "-c", String(core), ...command];
+export function pinned(command: readonly string[], core: number | undefined, isYielding = false): readonly string[] {
+  if (core === undefined) return command;
+  return ["taskset", "-c", String(core), ...(isYielding ? ["nice", "-n", "10"] : []), ...command];
 }
