@@ -71,7 +71,7 @@ export async function readHttpHead(stream: ByteStream): Promise<HttpHead> {
   const parser = new HeadParser(bytes);
   for (let filled = 0;;) {
     if (filled === HEAD_BYTES_MAX) {
-      throw new HttpError(431, `the request's head is longer than ${HEAD_BYTES_MAX} bytes`);
+      throw new HttpError(431, `the head of the message is longer than ${HEAD_BYTES_MAX} bytes`);
     }
     const count = await stream.read(bytes.subarray(filled));
     if (count === null) throw new Deno.errors.UnexpectedEof("the connection ended within the head of an HTTP message");
@@ -133,7 +133,7 @@ class HeadParser {
 }
 
 function notHttp(why: string): HttpError {
-  return new HttpError(400, `this is not an HTTP request: ${why}`);
+  return new HttpError(400, `this is not HTTP: ${why}`);
 }
 
 function isBlank(byte: number): boolean {

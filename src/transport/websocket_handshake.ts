@@ -39,7 +39,7 @@ export interface AcceptedHandshake {
 export function judgeHandshake({ startLine, headers }: HttpHead, rule: HandshakeRule): AcceptedHandshake {
   const [method, target, version, ...more] = startLine.split(" ");
   if (version === undefined || more.length > 0 || !version.startsWith("HTTP/")) {
-    throw new HttpError(400, "this is not an HTTP request: its first line is not `GET path HTTP/1.1`");
+    throw new HttpError(400, "this is not HTTP: the first line is not `GET path HTTP/1.1`");
   }
   if (version !== "HTTP/1.1") throw new HttpError(505, "WebSocket begins with a request of HTTP/1.1");
   if (method !== "GET") throw new HttpError(405, "WebSocket begins with GET", { Allow: "GET" });

@@ -346,7 +346,7 @@ const ANSWERS: [what: string, answer: string, says: string][] = [
     "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n",
     "not that of a WebSocket server",
   ],
-  ["no HTTP", "\x20\x02\x00\x00", "not an HTTP"],
+  ["no HTTP", "\x20\x02\x00\x00", "not HTTP"],
 ];
 for (const [what, answer, says] of ANSWERS) {
   Deno.test(`connectWebSocket() throws for ${what}, and closes`, async () => {
@@ -356,6 +356,28 @@ for (const [what, answer, says] of ANSWERS) {
     await assertRejects(() => client.read(new Uint8Array(1)), Deno.errors.BrokenPipe);
   });
 }
+
+Deno.test("[MQTT-6.0.0-3] connectWebSocket() offers the subprotocol mqtt, in a request of HTTP/1.1, and an Origin if asked to", async () => {
+  for (const origin of [undefined, "https://app.example"]) {
+    const { client, server } = memoryPair();
+    const refused = assertRejects(() => connectWebSocket(client, { host: "a.example:8083", path: "/x", origin }));
+    const request = new Uint8Array(1000);
+    const lines = new TextDecoder().decode(request.subarray(0, (await server.read(request))!)).split("\r\n");
+    server.close();
+    await refused;
+    assertEquals(lines.filter((line) => !line.startsWith("Sec-WebSocket-Key: ")), [
+      "GET /x HTTP/1.1",
+      "Host: a.example:8083",
+      "Upgrade: websocket",
+      "Connection: Upgrade",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Protocol: mqtt",
+      ...(origin === undefined ? [] : [`Origin: ${origin}`]),
+      "",
+      "",
+    ]);
+  }
+});
 
 Deno.test("connectWebSocket() throws when the server chose another subprotocol", async () => {
   const { client, server } = memoryPair();
