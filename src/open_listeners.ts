@@ -7,7 +7,10 @@ import { type ListenerConfig, resolveListeners } from "./config/listeners.ts";
 import { hostAndPort, isLoopbackHost } from "./transport/address.ts";
 import type { ByteStream } from "./transport/byte_stream.ts";
 import type { Listener } from "./transport/listener.ts";
+import { behindProxy } from "./transport/proxy_protocol.ts";
 import { listenTcp } from "./transport/tcp.ts";
+import { secured } from "./transport/tls.ts";
+import { listenUnix } from "./transport/unix.ts";
 import { listenWebSocket } from "./transport/websocket.ts";
 
 export { type ListenerConfig, resolveListeners };
@@ -31,9 +34,9 @@ export function doorOf({ type, host, port, socketPath }: ListenerConfig): string
   return type === "unix" ? socketPath : hostAndPort(host, port);
 }
 
-/** true when only this machine can knock there. */
-export function isLoopbackListener({ type, host }: ListenerConfig): boolean {
-  return type === "unix" || isLoopbackHost(host);
+/** true when only this machine can knock there. A proxy on this machine brings clients from anywhere. */
+export function isLoopbackListener({ type, host, proxyProtocolFrom }: ListenerConfig): boolean {
+  return type === "unix" || (isLoopbackHost(host) && proxyProtocolFrom.length === 0);
 }
 
 /** All of them, in their order, or none.
@@ -78,19 +81,30 @@ export function provesWithoutAccounts({ authenticators }: ListenerConfig): boole
 }
 
 async function openListener(listener: ListenerConfig, { limits }: Config, log: Log): Promise<Listener> {
-  const { host, port, webSocket } = listener;
-  const onFailed = (stream: ByteStream, error: unknown) => logFailedHandshake(log, stream, error);
-  let door: Listener = listenTcp({ host, port, tcpBacklog: limits.tcpBacklog });
-  if (webSocket !== undefined) {
-    const { closeTimeoutMs } = limits;
-    door = listenWebSocket(door, { ...webSocket, closeTimeoutMs, limits, onFailed });
+  const { type, host, port, socketPath, tls, webSocket, proxyProtocolFrom } = listener;
+  // Of the whole door, whichever layer it was.
+  const onFailed = (stream: ByteStream, error: unknown) => logFailedHandshake(log, stream, door.url, error);
+  let door: Listener = type === "unix"
+    ? await listenUnix({ path: socketPath })
+    : listenTcp({ host, port, tcpBacklog: limits.tcpBacklog });
+  try {
+    // From the wire up: a proxy says whom it brings before that one's TLS begins.
+    if (proxyProtocolFrom.length > 0) door = behindProxy(door, { proxies: proxyProtocolFrom, limits, onFailed });
+    if (tls !== undefined) door = await secured(door, { ...tls, limits, log, onFailed });
+    if (webSocket !== undefined) {
+      door = listenWebSocket(door, { ...webSocket, closeTimeoutMs: limits.closeTimeoutMs, limits, onFailed });
+    }
+  } catch (error) {
+    door.close();
+    throw error;
   }
   return door;
 }
 
 /** The peer never came as far as CONNECT: nobody else speaks of it. */
-function logFailedHandshake(log: Log, { remoteAddress }: ByteStream, error: unknown): void {
+function logFailedHandshake(log: Log, { remoteAddress }: ByteStream, listenerUrl: string, error: unknown): void {
   if (!log.isEnabled("info")) return;
   const why = error instanceof Error ? error.message : String(error);
-  log.info(`Handshake with ${remoteAddress} failed: ${why}.`, { event: "handshake", remoteAddress, why });
+  const text = `Handshake with ${remoteAddress} on ${listenerUrl} failed: ${why}.`;
+  log.info(text, { event: "handshake", remoteAddress, listenerUrl, why });
 }

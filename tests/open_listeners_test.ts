@@ -13,6 +13,8 @@ import {
 } from "../src/open_listeners.ts";
 import type { ByteStream } from "../src/transport/byte_stream.ts";
 import { connectTcp } from "../src/transport/tcp.ts";
+import { connectWebSocket } from "../src/transport/websocket_client.ts";
+import { TemporaryFolder } from "./support/store_files.ts";
 
 function open(given: PartialConfig): Promise<OpenListener[]> {
   const config = makeConfig(given);
@@ -60,9 +62,51 @@ Deno.test("openListeners() opens WebSocket at its path, and the log says which h
   await stream.write(new TextEncoder().encode("GET /other HTTP/1.1\r\nHost: localhost\r\n\r\n"));
   assertMatch(await new Response(readable(stream)).text(), /^HTTP\/1\.1 404 /);
   stream.close();
-  assertMatch(await line.promise, /^Handshake with 127\.0\.0\.1:\d+ failed: .* at \/p\.$/);
+  assertMatch(
+    await line.promise,
+    /^Handshake with 127\.0\.0\.1:\d+ on ws:\/\/127\.0\.0\.1:\d+\/p failed: .* at \/p\.$/,
+  );
   listener.close();
   await serving;
+});
+
+Deno.test("openListeners() takes a client's address from the proxies that are named, below WebSocket", async () => {
+  const [{ listener }] = await open({
+    proxyProtocolFrom: ["127.0.0.1"],
+    listeners: [{ type: "ws", port: 0 }],
+  });
+  assertEquals(listener.isLoopback, false);
+  const arrival = Promise.withResolvers<ByteStream>();
+  const serving = listener.serve(arrival.resolve, arrival.reject);
+  const { hostname, port, host } = new URL(listener.url);
+  const stream = await connectTcp(hostname, Number(port));
+  await stream.write(new TextEncoder().encode("PROXY TCP4 192.0.2.7 192.0.2.1 50000 80\r\n"));
+  const webSocket = await connectWebSocket(stream, { host });
+  const { remoteAddress } = await arrival.promise;
+  assertEquals(remoteAddress, "192.0.2.7:50000");
+  webSocket.close();
+  listener.close();
+  await serving;
+});
+
+Deno.test("openListeners() closes the port whose certificate cannot be read, and says which file it is", async () => {
+  const port = freePort();
+  const tls = { certFile: "/nowhere/server.crt", keyFile: "/nowhere/server.key" };
+  const error = await assertRejects(() => open({ listeners: [{ type: "wss", port, tls }] }), ListenError);
+  assertMatch(error.message, /^cannot listen on 127\.0\.0\.1:\d+: \/nowhere\/server\.crt: there is no such file /);
+  Deno.listen({ hostname: "127.0.0.1", port }).close();
+});
+
+Deno.test({
+  name: "openListeners() opens a Unix socket",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using folder = new TemporaryFolder();
+    const path = folder.file("mqtt.sock");
+    const [{ listener }] = await open({ mqtt: false, unixPath: path });
+    assertEquals([listener.url, listener.isLoopback], [`unix:${path}`, true]);
+    listener.close();
+  },
 });
 
 /** What comes until the peer ends. */
@@ -114,6 +158,7 @@ const OBJECTIONS: [what: string, given: PartialConfig, objection: boolean][] = [
     true,
   ],
   ["the second listener alone", { wsPort: 5, listeners: [{ type: "mqtt" }, { type: "ws", host: "0.0.0.0" }] }, true],
+  ["a loopback address behind a proxy", { proxyProtocolFrom: ["127.0.0.1"] }, true],
   ["a socket in the file system", { host: "0.0.0.0", mqtt: false, unixPath: "/s" }, false],
 ];
 for (const [what, given, isObjection] of OBJECTIONS) {

@@ -4,6 +4,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
 import { connectTcp } from "../../src/transport/tcp.ts";
+import { connectUnix } from "../../src/transport/unix.ts";
 import { connectWebSocket } from "../../src/transport/websocket_client.ts";
 import { Program } from "../support/program.ts";
 import { TemporaryFolder } from "../support/store_files.ts";
@@ -65,6 +66,27 @@ Deno.test("serve ends with 1 and one line that names the option of the port whic
   other.close();
   assertEquals([code, printed], [1, ""]);
   assertMatch(complaints, new RegExp(`^quetzal: port ${port} on 127\\.0\\.0\\.1 is in use: .* --ws-port .*\\n$`));
+});
+
+Deno.test({
+  name: "serve --unix listens on a socket in the file system, and removes it when it ends",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using folder = new TemporaryFolder();
+    const path = folder.file("mqtt.sock");
+    await using program = await Program.start(["--unix", path]);
+    await program.printed.until(/^listening on unix:.*mqtt\.sock$/m);
+    const client = new TestClient(await connectUnix(path));
+    await client.connect();
+    client.drop();
+    const second = await Program.run(["--port", "0", "--durability", "off", "--unix", path]);
+    assertMatch(
+      second.complaints,
+      /^quetzal: the socket .* cannot be made: another broker may be listening there; .*\n$/,
+    );
+    await program.stop();
+    assertEquals(folder.names, []);
+  },
 });
 
 const REFUSED: [args: string, line: RegExp][] = [
