@@ -81,17 +81,14 @@ function counted(number: number, what: string): string {
   return `${number.toLocaleString("en-US")} ${what}${number === 1 ? "" : "s"}`;
 }
 
-/** Those whose message is for a person, and says what to do. */
-const PLAIN_ERRORS = [DataFolderError, AccountsError, JwtKeyError, StartRefusedError];
-
-/** By name: to load what throws them, tokens and all, would take a part of the time that a start has. */
+/** Those whose message is for a person. By name: to load what throws them, tokens and all, would take a part of the time that a start has. */
 const SAY_WHAT_TO_DO = ["DataFolderError", "StartRefusedError", "AccountsError", "JwtKeyError"];
 
 /** One line with what to do. */
 export function explainStartError(error: unknown): string {
   if (error instanceof ListenError) return explainListenError(error.cause, error.listener);
   const message = messageOf(error);
-  return PLAIN_ERRORS.some((kind) => error instanceof kind) ? message : `cannot start: ${message}`;
+  return error instanceof Error && SAY_WHAT_TO_DO.includes(error.name) ? message : `cannot start: ${message}`;
 }
 
 function explainListenError(error: unknown, listener: ListenerConfig): string {
