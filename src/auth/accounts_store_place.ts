@@ -2,6 +2,7 @@
  * system says into an `AccountsError` that tells a person what to do. @module */
 
 import { dirname, resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { delay } from "@std/async/delay";
 import { exists, makePrivateFile, makePrivateFolder, sizeOf, tightenFile } from "../base/private_files.ts";
 
@@ -14,9 +15,7 @@ const KEYS_AT_ONCE_MAX = 10;
 /** Others hold the file for a millisecond; one that does so for seconds stands still. */
 const LOCKED_MS_MAX = 10_000;
 const LOCKED_DELAY_MS_MAX = 10;
-/** Every SQLite file begins so. */
-const SQLITE_MAGIC = "SQLite format 3\0";
-/** Where a program says in such a file that it is its own; Deno KV leaves it 0. */
+/** Where a program says in an SQLite file that it is its own; Deno KV leaves it 0. */
 const APPLICATION_ID_OFFSET = 68;
 const HEADER_BYTES = 100;
 
@@ -82,7 +81,7 @@ export class AccountsKv implements Disposable {
 
   static async #openFile(path: string, create: boolean): Promise<AccountsKv> {
     try {
-      provideFile(path, create);
+      await whenFree(() => provideFile(path, create));
       const kv = await whenFree(() => Deno.openKv(path));
       openFiles.set(path, (openFiles.get(path) ?? 0) + 1);
       const opened = new AccountsKv(path, kv);
@@ -153,7 +152,7 @@ export class AccountsKv implements Disposable {
 }
 
 /** Deno KV does not wait for another process that writes the same file; it fails before anything is changed. */
-async function whenFree<T>(action: () => Promise<T>): Promise<T> {
+async function whenFree<T>(action: () => T | Promise<T>): Promise<T> {
   for (const endMs = performance.now() + LOCKED_MS_MAX;;) {
     try {
       return await action();
@@ -192,9 +191,7 @@ function checkFile(path: string): void {
     using file = Deno.openSync(path, { read: true, write: true });
     file.readSync(header);
   }
-  const magic = new TextDecoder().decode(header.subarray(0, SQLITE_MAGIC.length));
-  const application = new DataView(header.buffer).getUint32(APPLICATION_ID_OFFSET);
-  if (magic !== SQLITE_MAGIC || application !== 0) throw notOurs(path);
+  if (new DataView(header.buffer).getUint32(APPLICATION_ID_OFFSET) !== 0) throw notOurs(path);
 }
 
 export function notOurs(place: string): AccountsError {

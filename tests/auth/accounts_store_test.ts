@@ -270,6 +270,30 @@ Deno.test("AccountsStore refuses accounts of a newer program, also when they bec
   assertStringIncludes(await refusal("unavailable", AccountsStore.open(folder.place, { create: true })), message);
 });
 
+Deno.test("AccountsStore writes nothing into accounts that become those of a newer program at that moment", async () => {
+  using folder = new AccountsFolder();
+  const store = await folder.open();
+  const commit = store.kv.commit.bind(store.kv);
+  store.kv.commit = async (operation) => {
+    await commit(store.kv.atomic().set(["quetzal", "format"], { schema: 2 }));
+    return await commit(operation);
+  };
+  assertStringIncludes(await refusal("unavailable", store.addUser({ name: "reader" })), "by a newer version");
+  assertEquals((await store.kv.get(["user", "reader"])).value, null);
+});
+
+Deno.test("AccountsStore.read() reads everything when the file is an older copy of itself", async () => {
+  using folder = new AccountsFolder();
+  const store = await folder.open();
+  await store.addUser({ name: "reader" });
+  await store.addUser({ name: "writer" });
+  const data = await store.read();
+  const older = { version: 1, isClosed: true, lastRule: 0 };
+  await store.kv.commit(store.kv.atomic().set(["version"], older).delete(["user", "writer"]));
+  const { version, users } = await store.read(data);
+  assertEquals([version, [...users.keys()]], [1, ["reader"]]);
+});
+
 Deno.test("AccountsStore says that it was closed, and may be closed again", async () => {
   using folder = new AccountsFolder();
   const store = await folder.open();

@@ -241,6 +241,24 @@ Deno.test("ClientRegister removes those who are gone longest, and never one who 
   await again.register.close();
 });
 
+Deno.test("ClientRegister does not believe an index that is out of date", async () => {
+  using folder = new RegisterFolder();
+  const { store, register } = await folder.register({ clientsMax: 2 });
+  for (const [clientId, atMs] of [["sensor-1", 300], ["sensor-2", 200]] as const) {
+    register.connected(arrival(clientId, 100));
+    register.disconnected(departure(clientId, atMs));
+  }
+  await register.flush();
+  // As two brokers that write the same client at once would leave it.
+  const stale = store.kv.atomic().set(["gone", 1, "sensor-1"], true).set(["gone", 2, "nobody"], true);
+  await store.kv.commit(stale);
+  register.connected(arrival("sensor-3", 400));
+  await register.flush();
+  assertEquals(await idsOf(store), ["sensor-1", "sensor-3"]);
+  assertEquals(await keysOf(store, "gone"), [["gone", 300, "sensor-1"]]);
+  await register.close();
+});
+
 Deno.test("ClientRegister counts its records once, not at each write", async () => {
   using folder = new RegisterFolder();
   const { store, register } = await folder.register();
@@ -338,6 +356,7 @@ Deno.test("ClientRegister has one write under way, however often it is asked", a
     under--;
     return isDone;
   };
+  await register.flush();
   const flushes: Promise<void>[] = [];
   for (let time = 0; time < 20; time++) {
     register.connected(arrival(`sensor-${time}`, 100));

@@ -117,7 +117,7 @@ export const randomStep: fc.Arbitrary<RandomStep> = fc.oneof(
       store.import({
         users: names.map((name) => ({ name, roles: ["role-1"] })),
         roles: ["role-1"],
-        rules: filters.map((filter) => rule(filter, { effect: "deny" })),
+        rules: filters.map((filter, at) => rule(filter, { effect: at === 0 ? "allow" : "deny" })),
         existingUsers: "replace",
       }),
   ),
