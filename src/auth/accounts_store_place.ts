@@ -4,7 +4,7 @@
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { delay } from "@std/async/delay";
-import { exists, makePrivateFile, makePrivateFolder, sizeOf, tightenFile } from "../base/private_files.ts";
+import { exists, makePrivateFile, makePrivateFolder, sizeOf, syncFolder, tightenFile } from "../base/private_files.ts";
 
 /** In the data folder. */
 export const ACCOUNTS_FILE_NAME = "accounts.kv";
@@ -173,6 +173,8 @@ function provideFile(path: string, create: boolean): void {
     makePrivateFolder(dirname(path));
     try {
       makePrivateFile(path);
+      // A power failure must not take away the file with what was synced in it: without accounts a broker is open.
+      syncFolder(dirname(path));
     } catch (error) {
       // Another program was faster, and its file is as good.
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
@@ -191,7 +193,18 @@ function checkFile(path: string): void {
     using file = Deno.openSync(path, { read: true, write: true });
     file.readSync(header);
   }
-  if (new DataView(header.buffer).getUint32(APPLICATION_ID_OFFSET) !== 0) throw notOurs(path);
+  if (new DataView(header.buffer).getUint32(APPLICATION_ID_OFFSET) !== 0 || !isWhole(path)) throw notOurs(path);
+}
+
+/** A damaged page can end the whole process within Deno KV ("KV queue cleanup failed"): so all pages are looked at before,
+ * as fast as they can be read. @throws Error of the system, also that another program holds the file. */
+function isWhole(path: string): boolean {
+  const database = new DatabaseSync(path);
+  try {
+    return database.prepare("PRAGMA quick_check(1)").get()?.quick_check === "ok";
+  } finally {
+    database.close();
+  }
 }
 
 export function notOurs(place: string): AccountsError {
