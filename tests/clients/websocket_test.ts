@@ -1,13 +1,17 @@
 /** Real clients over WebSocket, against the program as a process. @module */
 
 import { assert, assertEquals } from "@std/assert";
+import { Buffer } from "node:buffer";
 import mqtt from "mqtt";
 import type { QoS } from "../../src/packet/mod.ts";
+import { HAS_OPENSSL, TestAuthority } from "../support/certificates.ts";
 import { messageOf, received, VERSION_NAMES, VERSIONS } from "./support.ts";
 import { patiently } from "./client_program.ts";
 import { mqttJs } from "./mqtt_js.ts";
 import { WebSocketProgram } from "./websocket_program.ts";
 
+/** Where all programs are installed: there none may be missing. */
+const inCi = Deno.env.get("CI") === "true";
 const QOS: readonly QoS[] = [0, 1, 2];
 
 Deno.test("MQTT.js over ws: every version and QoS, also to and from TCP", async (t) => {
@@ -39,6 +43,35 @@ Deno.test("MQTT.js over ws: a payload of 5 MiB there and back, byte by byte the 
   await mqttJs.publish(broker.webSocketUrl, 5, { ...messageOf("large", ""), payload });
   const message = await received(subscriber);
   assertEquals(await digestOf(message.payload), await digestOf(payload));
+});
+
+Deno.test({
+  name: `MQTT.js over wss, with the broker's certificate checked${HAS_OPENSSL ? "" : " (skipped: no openssl)"}`,
+  ignore: !HAS_OPENSSL && !inCi,
+  fn: async () => {
+    const authority = TestAuthority.make();
+    try {
+      await using broker = await WebSocketProgram.start([], authority.server());
+      const url = broker.webSocketUrl.href;
+      const ca = [await Deno.readTextFile(authority.caFile)];
+      const payload = Buffer.alloc(1_000_000, 7);
+      for (const protocolVersion of [4, 5] as const) {
+        const client = await patiently(mqtt.connectAsync(url, { ca, protocolVersion, reconnectPeriod: 0 }));
+        const message = new Promise<Buffer>((resolve) => client.on("message", (_topic, payload) => resolve(payload)));
+        await client.subscribeAsync("secure", { qos: 2 });
+        await client.publishAsync("secure", payload, { qos: 2 });
+        assert(payload.equals(await patiently(message)));
+        await client.endAsync();
+      }
+      const stranger = mqtt.connect(url, { reconnectPeriod: 0 });
+      stranger.on("error", () => {});
+      await patiently(new Promise((resolve) => stranger.once("close", () => resolve(undefined))));
+      assertEquals(stranger.connected, false);
+      await stranger.endAsync(true);
+    } finally {
+      authority.remove();
+    }
+  },
 });
 
 Deno.test("MQTT.js over ws: the Will is sent when the connection ends without DISCONNECT", async () => {
@@ -87,7 +120,6 @@ client.connect(host, port)
 client.loop_forever()
 `;
 const python = await pythonWithPaho();
-const inCi = Deno.env.get("CI") === "true";
 
 Deno.test({
   name: `Paho over ws, which always names an Origin${
