@@ -117,8 +117,6 @@ export class CertificateWatch {
       this.#handled = stamp;
       onChange();
     }, intervalMs);
-    // A program that embeds a broker may end without asking.
-    Deno.unrefTimer(this.#timer);
   }
 
   close(): void {
