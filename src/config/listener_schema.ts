@@ -54,7 +54,8 @@ export const ABOUT = {
   certificateUserName:
     "which name in a client's certificate is its user name: the subject's Common Name, or the only " +
     "Subject Alternative Name of a kind",
-  proxyProtocolFrom: "addresses and networks of proxies that tell the client's address by PROXY protocol, v1 or v2",
+  proxyProtocolFrom:
+    "addresses and networks of proxies that tell the client's address by PROXY protocol, v1 or v2; all others are refused then",
   certFile: "the server's certificate and those between it and the root, in PEM; read again when it changes",
   keyFile: "the certificate's private key, in PEM",
   caFile: "certificates of those who sign clients' certificates, in PEM; clients are asked for one then",

@@ -1,11 +1,13 @@
 /** The program with several doors: each lets clients in, all share one broker, and what keeps it from starting is said in
  * one line. @module */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
+import { connectTls } from "../../src/transport/connect_tls.ts";
 import { connectTcp } from "../../src/transport/tcp.ts";
 import { connectUnix } from "../../src/transport/unix.ts";
 import { connectWebSocket } from "../../src/transport/websocket_client.ts";
+import { HAS_OPENSSL, TestAuthority } from "../support/certificates.ts";
 import { Program } from "../support/program.ts";
 import { TemporaryFolder } from "../support/store_files.ts";
 import { TestClient } from "../support/test_client.ts";
@@ -87,6 +89,48 @@ Deno.test({
     await program.stop();
     assertEquals(folder.names, []);
   },
+});
+
+Deno.test({
+  name:
+    "serve --tls-port and --wss-port ask for certificates with --ca, and let nobody in without with --require-client-cert",
+  ignore: !HAS_OPENSSL,
+  fn: async () => {
+    const authority = TestAuthority.make();
+    try {
+      const { caFile } = authority;
+      const { certFile, keyFile } = authority.server();
+      const files = ["--cert", certFile, "--key", keyFile, "--ca", caFile, "--require-client-cert"];
+      await using program = await Program.start(["--tls-port", "0", "--wss-port", "0", ...files]);
+      const own = { caFile, ...authority.client("sensor-1") };
+      for (const scheme of ["mqtts", "wss"]) {
+        const url = await urlOf(program, scheme);
+        const stream = await connectTls(url.hostname, Number(url.port), own);
+        const isWebSocket = scheme === "wss";
+        const client = new TestClient(isWebSocket ? await connectWebSocket(stream, { host: url.host }) : stream);
+        await client.connect();
+        client.drop();
+      }
+      const { hostname, port } = await urlOf(program, "mqtts");
+      const stranger = await connectTls(hostname, Number(port), { caFile }).catch(() => undefined);
+      // TLS 1.3 tells who knocks of it with the first bytes that he reads.
+      if (stranger !== undefined) await assertRejects(() => stranger.read(new Uint8Array(1)));
+      await program.logged(/Handshake with 127\.0\.0\.1:\d+ on mqtts:\/\/127\.0\.0\.1:\d+ failed: /);
+      await program.stop();
+    } finally {
+      authority.remove();
+    }
+  },
+});
+
+Deno.test("serve ends with 1 and one line for a certificate that is not there", async () => {
+  const files = ["--cert", "/nowhere/server.crt", "--key", "/nowhere/server.key"];
+  const { code, printed, complaints } = await Program.run(["--port", "0", "--tls-port", "0", ...files]);
+  assertEquals([code, printed], [1, ""]);
+  assertMatch(
+    complaints,
+    /^quetzal: cannot listen on .* \(tlsPort\): \/nowhere\/server\.crt: there is no such file .*\n$/,
+  );
 });
 
 const REFUSED: [args: string, line: RegExp][] = [
