@@ -36,7 +36,7 @@ export function isRemote(place: string): boolean {
   return /^https?:\/\//i.test(place);
 }
 
-/** How often this process has each file open: see `checkFile`. */
+/** How often this process has each file open, by its real path: see `checkFile`. */
 const openFiles = new Map<string, number>();
 
 /** An open Deno KV whose failures are `AccountsError`s. */
@@ -44,11 +44,14 @@ export class AccountsKv implements Disposable {
   /** An absolute path, or a URL. */
   readonly place: string;
   readonly #kv: Deno.Kv;
+  /** Its one name in `openFiles`; undefined: remote. */
+  readonly #file: string | undefined;
   #isOpen = true;
 
-  private constructor(place: string, kv: Deno.Kv) {
+  private constructor(place: string, kv: Deno.Kv, file?: string) {
     this.place = place;
     this.#kv = kv;
+    this.#file = file;
   }
 
   /** @throws AccountsError */
@@ -83,8 +86,9 @@ export class AccountsKv implements Disposable {
     try {
       await whenFree(() => provideFile(path, create));
       const kv = await whenFree(() => Deno.openKv(path));
-      openFiles.set(path, (openFiles.get(path) ?? 0) + 1);
-      const opened = new AccountsKv(path, kv);
+      const file = Deno.realPathSync(path);
+      openFiles.set(file, (openFiles.get(file) ?? 0) + 1);
+      const opened = new AccountsKv(path, kv, file);
       // SQLite gives a new companion the mode of the file; old ones may be older than the file's mode.
       for (const suffix of COMPANIONS) tightenFile(path + suffix);
       return opened;
@@ -130,9 +134,10 @@ export class AccountsKv implements Disposable {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#kv.close();
-    const others = (openFiles.get(this.place) ?? 1) - 1;
-    if (others > 0) openFiles.set(this.place, others);
-    else openFiles.delete(this.place);
+    if (this.#file === undefined) return;
+    const others = openFiles.get(this.#file)! - 1;
+    if (others > 0) openFiles.set(this.#file, others);
+    else openFiles.delete(this.#file);
   }
 
   [Symbol.dispose](): void {
@@ -187,7 +192,7 @@ function provideFile(path: string, create: boolean): void {
 /** Deno KV would make its tables in the database of any other program. */
 function checkFile(path: string): void {
   // Whoever closes a file loses the locks that SQLite holds on it in the same process: then a second one could damage it.
-  if (openFiles.has(path) || sizeOf(path) === 0) return;
+  if (openFiles.has(Deno.realPathSync(path)) || sizeOf(path) === 0) return;
   const header = new Uint8Array(HEADER_BYTES);
   {
     using file = Deno.openSync(path, { read: true, write: true });

@@ -98,6 +98,34 @@ Deno.test("AccountsStore says so when its file is damaged in the middle", async 
   );
 });
 
+Deno.test({
+  name: "AccountsStore.open() by another name takes no locks away from those who have the file open",
+  // Links are not for everybody there, and neither do files lose their locks.
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using folder = new AccountsFolder();
+    const first = await folder.open();
+    await first.addUser({ name: "reader" });
+    const link = folder.folder.file("link.kv");
+    Deno.symlinkSync(folder.place, link);
+    const locks = locksOf(folder.place);
+    using second = await AccountsStore.open(link, { create: false });
+    assertEquals((await second.users()).length, 1);
+    second.close();
+    assertEquals(locksOf(folder.place), locks);
+    assert(Deno.build.os !== "linux" || locks.length > 0);
+  },
+});
+
+/** Of this process; Linux only. */
+function locksOf(file: string): string[] {
+  if (Deno.build.os !== "linux") return [];
+  const { ino } = Deno.statSync(file);
+  return Deno.readTextFileSync("/proc/locks").split("\n").map((line) => line.trim().split(/\s+/).slice(1))
+    .filter((lock) => lock[3] === `${Deno.pid}` && lock[4].endsWith(`:${ino}`)).map((lock) => lock.join(" "))
+    .toSorted();
+}
+
 Deno.test("AccountsStore.open() says what to do about a place that cannot be used", async () => {
   using parent = new TemporaryFolder();
   Deno.writeTextFileSync(parent.file("file"), "");
