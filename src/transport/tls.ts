@@ -107,15 +107,15 @@ class TlsDoorman {
   async welcome(stream: ByteStream): Promise<ByteStream> {
     const inForce = this.#inForce;
     const { cert, key, ca } = inForce.credentials;
-    const { requireClientCertificate = false, minVersion = "1.2" } = this.options;
+    const { minVersion = "1.2" } = this.options;
     const server = new Server({
       cert,
       key,
       ca,
       minVersion: `TLSv${minVersion}`,
       requestCert: ca !== undefined,
-      // Who shows none is let through here if he may be; what is shown is judged below.
-      rejectUnauthorized: requireClientCertificate,
+      // The engine would refuse without a word about why; #judge() refuses with one.
+      rejectUnauthorized: false,
     });
     const cable = new Cable(stream);
     const outcome = Promise.withResolvers<TlsStream>();
@@ -134,7 +134,9 @@ class TlsDoorman {
     server.emit("connection", cable);
     try {
       while (!isDone && !cable.isDone) await cable.pull();
-      if (cable.isDone) outcome.reject(cable.error ?? new Error("the client left in the middle of the handshake"));
+      // What the engine has to say about it comes first.
+      const left = cable.error ?? new Error("the client left in the middle of the handshake");
+      if (cable.isDone) setTimeout(() => outcome.reject(left), 0);
       return await outcome.promise;
     } catch (error) {
       cable.destroy();
@@ -146,18 +148,22 @@ class TlsDoorman {
   #judge(socket: TLSSocket, { credentials, verified }: InForce): PeerCertificate | undefined {
     const { ca, caFingerprints } = credentials;
     if (ca === undefined) return undefined;
-    const { raw, valid_to } = socket.getPeerCertificate();
+    const { raw, valid_from, valid_to } = socket.getPeerCertificate();
     if (raw === undefined) {
       if (this.options.requireClientCertificate) throw refused("it showed no certificate");
       return undefined;
     }
+    // The engine's own word for both is that it knows no issuer.
+    if (Date.parse(valid_to) <= Date.now()) throw refused(`its certificate expired on ${valid_to}`);
+    if (Date.parse(valid_from) > Date.now()) throw refused(`its certificate is not valid before ${valid_from}`);
     const certificate = peerCertificate(raw);
     if (!socket.authorized) throw refused(`its certificate is not good: ${socket.authorizationError}`);
     // The engine takes it without asking for more, and does not check the signature of an old one (X.509 version 1).
     if (caFingerprints.has(certificate.fingerprint)) throw refused("its certificate is the authority's own");
     if (socket.isSessionReused()) {
-      const isKnown = verified.has(certificate.fingerprint) && Date.parse(valid_to) > Date.now();
-      if (!isKnown) throw refused("it resumes a session whose certificate was not verified here");
+      if (!verified.has(certificate.fingerprint)) {
+        throw refused("it resumes a session whose certificate was not verified here");
+      }
     } else remember(verified, certificate.fingerprint);
     return certificate;
   }

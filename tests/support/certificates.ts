@@ -58,7 +58,7 @@ export class TestAuthority {
     const names = subjectAltName === undefined ? [] : [`subjectAltName=${subjectAltName}`];
     const constraints = `basicConstraints=CA:${options.isAuthority ? "TRUE" : "FALSE"}`;
     const extensions = isOld ? [] : extensionFile(base, constraints, ...names);
-    if (days < 0) this.#signExpired(base, request, certFile, days);
+    if (days < 0) this.#signExpired(base, request, certFile, days, extensions);
     else {
       const signer = ["-CA", this.caFile, "-CAkey", this.caKeyFile, "-set_serial", `${++counter}`];
       openssl("x509", "-req", "-in", request, ...signer, "-days", `${days}`, ...extensions, "-out", certFile);
@@ -67,7 +67,7 @@ export class TestAuthority {
   }
 
   /** Only `openssl ca` knows a life that is over. */
-  #signExpired(base: string, request: string, certFile: string, days: number): void {
+  #signExpired(base: string, request: string, certFile: string, days: number, extensions: string[]): void {
     const config = `${base}.cnf`;
     Deno.writeTextFileSync(`${base}.index`, "");
     Deno.writeTextFileSync(
@@ -77,7 +77,7 @@ export class TestAuthority {
     );
     const life = ["-startdate", dateFromNow(days - 30), "-enddate", dateFromNow(days)];
     const files = ["-in", request, "-out", certFile, "-cert", this.caFile, "-keyfile", this.caKeyFile];
-    openssl("ca", "-batch", "-notext", "-config", config, ...files, ...life);
+    openssl("ca", "-batch", "-notext", "-config", config, ...files, ...life, ...extensions);
   }
 
   remove(): void {
