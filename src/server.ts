@@ -149,7 +149,10 @@ export async function startServer(
   };
   /** Every Network Connection that has not ended, those included that the broker has let go and that still linger. */
   const open = new Set<Promise<void>>();
+  let stopping: Promise<void> | undefined;
   const onConnection = (stream: ByteStream, listenerUrl: string) => {
+    // Its handshake was done in the moment in which the listener was closed.
+    if (stopping !== undefined) return stream.close();
     // Refused ones may linger for closeTimeoutMs: a flood of them must not use up the file descriptors.
     if (open.size >= limits.connectionsMax * 2) return stream.close();
     const serving = serveConnection(stream, listenerUrl, dispatcher, context)
@@ -167,7 +170,6 @@ export async function startServer(
   const ticking = setInterval(() => dispatcher.tick(), TICK_MS);
 
   const finished = Promise.withResolvers<void>();
-  let stopping: Promise<void> | undefined;
   const stop = async () => {
     for (const listener of listeners) listener.close();
     dispatcher.shutDown();

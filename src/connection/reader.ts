@@ -52,8 +52,8 @@ export async function readConnection(
       try {
         count = await (early?.count ?? stream.read(decoder.room()));
         early = undefined;
-      } catch {
-        cause = "connection lost";
+      } catch (error) {
+        cause = lossBy(error);
         break;
       }
       if (count === null) break;
@@ -100,6 +100,13 @@ export async function readConnection(
   }
   receiver.ended(cause);
   writer.end();
+}
+
+/** What a transport says of its peer goes into the log; what the system says ("connection reset by peer", in its own
+ * language) adds nothing. */
+function lossBy(error: unknown): string {
+  const isOfTransport = error instanceof Error && error.name === "WebSocketError";
+  return isOfTransport ? `connection lost: ${error.message}` : "connection lost";
 }
 
 /** A read that began before its bytes may be handled. */

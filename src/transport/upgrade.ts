@@ -18,7 +18,8 @@ export type Upgrade = (stream: ByteStream, signal: AbortSignal) => Promise<ByteS
 
 export class UpgradingListener implements Listener {
   readonly isLoopback: boolean;
-  #underWay = 0;
+  /** Streams whose handshake is under way, with what gives it up. */
+  readonly #underWay = new Map<ByteStream, (error: Error) => void>();
 
   /** @param url of this door: "wss://127.0.0.1:8084/mqtt".
    * @param onFailed hears of each handshake that came to nothing, for the log. */
@@ -34,33 +35,37 @@ export class UpgradingListener implements Listener {
 
   serve(onConnection: (stream: ByteStream) => void, onError: (error: unknown) => void): Promise<void> {
     return this.inner.serve((stream) => {
-      if (this.#underWay >= this.limits.handshakesMax) return stream.close();
-      this.#underWay++;
-      this.#shake(stream).then(onConnection, (error) => this.onFailed(stream, error)).finally(() => this.#underWay--);
+      if (this.#underWay.size >= this.limits.handshakesMax) return stream.close();
+      this.#shake(stream).then(onConnection, (error) => this.onFailed(stream, error));
     }, onError);
   }
 
+  /** Those in the middle of a handshake have not arrived, and will not. */
   close(): void {
     this.inner.close();
+    for (const giveUp of this.#underWay.values()) giveUp(new Deno.errors.Interrupted("the listener was closed"));
   }
 
   async #shake(stream: ByteStream): Promise<ByteStream> {
     const { handshakeTimeoutMs } = this.limits;
     const abort = new AbortController();
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      const error = new Deno.errors.TimedOut(`the handshake was not done within ${handshakeTimeoutMs} ms`);
+    const given = Promise.withResolvers<never>();
+    const giveUp = (error: Error) => {
       stream.close();
       abort.abort(error);
-      late.reject(error);
-    }, handshakeTimeoutMs);
+      given.reject(error);
+    };
+    this.#underWay.set(stream, giveUp);
+    const late = () => giveUp(new Deno.errors.TimedOut(`the handshake was not done within ${handshakeTimeoutMs} ms`));
+    const timer = setTimeout(late, handshakeTimeoutMs);
     try {
-      return await Promise.race([this.upgrade(stream, abort.signal), late.promise]);
+      return await Promise.race([this.upgrade(stream, abort.signal), given.promise]);
     } catch (error) {
       stream.close();
       throw error;
     } finally {
       clearTimeout(timer);
+      this.#underWay.delete(stream);
     }
   }
 }
