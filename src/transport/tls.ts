@@ -32,6 +32,8 @@ export interface TlsOptions extends CertificateFiles {
 const POLL_MS = 1000;
 /** Certificates that are remembered as verified; 100 bytes each. */
 const VERIFIED_MAX = 100_000;
+/** Handshakes that are under way at the same time while clients arrive as fast as they can. */
+const IDLE_SERVERS_MAX = 16;
 
 /** Opens a port.
  * @throws as `listenTcp`, and Error that says what is wrong with which file. */
@@ -73,6 +75,8 @@ interface InForce {
    * A resumed session is not verified by the engine: neither whether its certificate was accepted when it began, nor
    * whether it began at another listener of this process. Only who stands here may resume. */
   readonly verified: Set<string>;
+  /** Of the engine, for one handshake at a time each; making one costs as much as a handshake. */
+  readonly idle: Server[];
 }
 
 /** Holds the certificates in force, and decides who comes in. */
@@ -80,7 +84,7 @@ class TlsDoorman {
   #inForce: InForce;
 
   private constructor(readonly options: TlsOptions, credentials: Credentials) {
-    this.#inForce = { credentials, verified: new Set() };
+    this.#inForce = { credentials, verified: new Set(), idle: [] };
   }
 
   static async open(options: TlsOptions): Promise<TlsDoorman> {
@@ -97,7 +101,7 @@ class TlsDoorman {
       const credentials = await checkedByHandshake(readCredentials(this.options, log), this.options);
       const former = this.#inForce;
       const verified = credentials.ca === former.credentials.ca ? former.verified : new Set<string>();
-      this.#inForce = { credentials, verified };
+      this.#inForce = { credentials, verified, idle: [] };
       log.info(`${certFile}: the new certificate is in force`);
     } catch (error) {
       log.error(`The former certificate stays in force: ${(error as Error).message}`);
@@ -106,21 +110,14 @@ class TlsDoorman {
 
   async welcome(stream: ByteStream): Promise<ByteStream> {
     const inForce = this.#inForce;
-    const { cert, key, ca } = inForce.credentials;
-    const { minVersion = "1.2" } = this.options;
-    const server = new Server({
-      cert,
-      key,
-      ca,
-      minVersion: `TLSv${minVersion}`,
-      requestCert: ca !== undefined,
-      // The engine would refuse without a word about why; #judge() refuses with one.
-      rejectUnauthorized: false,
-    });
+    const server = inForce.idle.pop() ?? this.#newServer(inForce.credentials);
     const cable = new Cable(stream);
     const outcome = Promise.withResolvers<TlsStream>();
     // At once: what the socket says after this must have a listener.
     server.once("secureConnection", (socket) => {
+      // From now on the engine speaks of this socket to itself only. After a failure more may come: that one is not kept.
+      server.removeAllListeners("tlsClientError");
+      if (inForce.idle.length < IDLE_SERVERS_MAX) inForce.idle.push(server);
       try {
         outcome.resolve(new TlsStream(cable, socket, this.#judge(socket, inForce)));
       } catch (error) {
@@ -142,6 +139,12 @@ class TlsDoorman {
       cable.destroy();
       throw error;
     }
+  }
+
+  #newServer({ cert, key, ca }: Credentials): Server {
+    const minVersion = `TLSv${this.options.minVersion ?? "1.2"}` as const;
+    // The engine would refuse without a word about why; #judge() refuses with one.
+    return new Server({ cert, key, ca, minVersion, requestCert: ca !== undefined, rejectUnauthorized: false });
   }
 
   /** @throws when the client's certificate, or its lack, does not let it in. */
