@@ -1,6 +1,6 @@
 /** Network Connections over TLS 1.2 and 1.3. Spec §4.2, §5.4. RFC 8446, RFC 5246. In: a `Listener` and certificates.
  * Out: a `Listener` whose streams are encrypted, and know what certificate their client has shown.
- * Room: the engine of `node:tls`; carries bytes only. Why that engine: docs/decisions. @module */
+ * Room: the engine of `node:tls`; carries bytes only. Why that engine: docs/decisions/0016. @module */
 
 import { Server, type TLSSocket } from "node:tls";
 import type { Log } from "../base/log.ts";

@@ -54,6 +54,7 @@ class EchoServer {
       : await secured(inner, all);
     server.#served = server.#listener.serve((stream) => {
       server.arrivals.push(stream);
+      server.#wake?.();
       echo(stream);
     }, (error) => {
       throw error;
@@ -76,6 +77,11 @@ class EchoServer {
   async failed(count = 1): Promise<string> {
     while (this.failures.length < count) await new Promise<void>((wake) => this.#wake = wake);
     return this.failures[count - 1];
+  }
+
+  /** Until so many have either arrived or failed. */
+  async settled(count: number): Promise<void> {
+    while (this.arrivals.length + this.failures.length < count) await new Promise<void>((wake) => this.#wake = wake);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -365,6 +371,63 @@ async function clientHello(_port: number): Promise<Uint8Array> {
   tap.close();
   await client.catch(() => {});
   return bytes.subarray(0, count!);
+}
+
+test("listenTls() survives bytes that were changed or cut off on their way, wherever it was", async () => {
+  await using server = await EchoServer.open({ ...pair, caFile: authority.caFile });
+  const own = { caFile: authority.caFile, ...authority.client("sensor-1") };
+  // Through the handshake, both flights of it, and into what follows.
+  const places = Array.from({ length: 60 }, (_, index) => index * 47);
+  let came = 0;
+  for (const place of places) {
+    const spoiler = listenTcp({ host: "127.0.0.1", port: 0, tcpBacklog: 1 });
+    const spoilt = Promise.withResolvers<void>();
+    spoiler.serve(async (stream) => {
+      const out = await connectTcp("127.0.0.1", server.port);
+      const isCut = place % 2 === 0;
+      await Promise.all([pipe(stream, spoiling(out, place, isCut)), pipe(out, stream)]);
+      spoilt.resolve();
+    }, () => {});
+    const client = await connectTls("127.0.0.1", Number(new URL(spoiler.url).port), own).catch(() => undefined);
+    if (client !== undefined) {
+      await answers(client);
+      client.close();
+    }
+    await spoilt.promise;
+    spoiler.close();
+    came++;
+  }
+  const good = await server.connect(own);
+  assert(await answers(good));
+  good.close();
+  // Each was let in or turned away; none was lost on the way.
+  await server.settled(came + 1);
+});
+
+/** What is written to it arrives with one byte changed, or not from there on. */
+function spoiling(stream: ByteStream, place: number, isCut: boolean): ByteStream {
+  let at = 0;
+  return {
+    remoteAddress: stream.remoteAddress,
+    remoteHost: stream.remoteHost,
+    read: (into) => stream.read(into),
+    write: async (bytes) => {
+      const copy = bytes.slice();
+      const here = place - at;
+      at += bytes.length;
+      if (here < 0 || here >= copy.length) await writeAll(stream, copy);
+      else if (isCut) {
+        await writeAll(stream, copy.subarray(0, here));
+        stream.close();
+      } else {
+        copy[here] ^= 0x55;
+        await writeAll(stream, copy);
+      }
+      return bytes.length;
+    },
+    endWriting: () => stream.endWriting(),
+    close: () => stream.close(),
+  };
 }
 
 test("TlsStream asks for no more than it is asked for: who floods it waits", async () => {
