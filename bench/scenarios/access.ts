@@ -25,8 +25,8 @@ ${ACCESS_SCENARIOS.map(({ id, title }) => `  ${id.padEnd(16)}${title}`).join("\n
 
 Options:
   --scenario LIST  only these                                          (default ${IDS})
-  --seconds S      how long each run of a throughput is measured       (default ${ACCESS_SIZE.seconds})
-  --rounds N       rounds for each start of the brokers, in acl        (default ${ACCESS_SIZE.rounds})
+  --seconds S      how long each run is measured, in tls and websocket (default ${ACCESS_SIZE.seconds})
+  --rounds N       rounds for each start of the brokers, in acl        (default ${ACCESS_SIZE.duel.rounds})
   --starts N       how often the brokers are started: acl, tls, websocket (default ${ACCESS_SIZE.generations})
   --json FILE      write everything that was measured into this file
   --help           show this help
@@ -61,7 +61,7 @@ function parseOptions(args: string[]) {
     size: {
       ...ACCESS_SIZE,
       seconds: positive("seconds", seconds, ACCESS_SIZE.seconds, false),
-      rounds: positive("rounds", rounds, ACCESS_SIZE.rounds, true),
+      duel: { ...ACCESS_SIZE.duel, rounds: positive("rounds", rounds, ACCESS_SIZE.duel.rounds, true) },
       generations: positive("starts", starts, ACCESS_SIZE.generations, true),
     },
   };

@@ -6,6 +6,7 @@ import type { LoadJob, LoadResult } from "./load/job.ts";
 import { pinned } from "./pinned.ts";
 
 export const LOAD_MAIN = new URL("load/main.ts", import.meta.url);
+export const DUEL_MAIN = new URL("load/duel_main.ts", import.meta.url);
 export const STORM_MAIN = new URL("load/storm_main.ts", import.meta.url);
 
 /** @throws when the generator could not go on: a broker that ended or broke the protocol. */

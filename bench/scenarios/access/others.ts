@@ -14,6 +14,8 @@ const WARM_UP_SECONDS = 1;
 export interface OthersResult {
   /** From the moment a message was due to its delivery, in ms. */
   readonly deliveryMs: Quantiles | undefined;
+  /** How late their own process was. */
+  readonly generatorLateMs: Quantiles | undefined;
   readonly problems: readonly string[];
   readonly delivered: number;
 }
@@ -35,8 +37,11 @@ export async function withOthers<Outcome>(
   await others.said("measuring");
   const outcome = await during();
   await others.endInput();
-  const { deliveryMs, verdict } = await others.result();
-  return { outcome, others: { deliveryMs, problems: problemsOf(verdict, 1), delivered: verdict.delivered } };
+  const { deliveryMs, generatorLateMs, verdict } = await others.result();
+  return {
+    outcome,
+    others: { deliveryMs, generatorLateMs, problems: problemsOf(verdict, 1), delivered: verdict.delivered },
+  };
 }
 
 /** While nothing else happens. */

@@ -179,6 +179,7 @@ function rowsOf(columns: readonly Column[], runs: readonly Arrival[], reference:
       limit: limit && `< ${OTHERS_P99_MAX}`,
     },
     row("others: delivery max meanwhile", "ms", 1, ({ others }) => others.deliveryMs?.max),
+    row("others: their own lateness p99", "ms", 1, ({ others }) => others.generatorLateMs?.p99),
     row("others: delivery p99 undisturbed", "ms", 1, ({ others }) => others.deliveryMs?.p99, "-calm"),
   ];
 }

@@ -1,5 +1,6 @@
 /** What the scenarios of `deno task bench:access` are given, what they answer, and how large they are. @module */
 
+import type { DuelJob } from "../load/duel.ts";
 import type { Column, Table } from "./table.ts";
 
 export interface AccessContext {
@@ -34,9 +35,9 @@ export interface AccessSize {
   readonly seconds: number;
   /** Of each publisher, after which a run ends before its time; left out: it never does. */
   readonly messagesMax?: number;
-  /** How often the brokers are started anew, and how many rounds are run with each. */
+  /** How often the brokers are started anew. */
   readonly generations: number;
-  readonly rounds: number;
+  readonly duel: Pick<DuelJob, "rounds" | "warmUpRounds" | "rampMs" | "sliceMs">;
   readonly accounts: number;
   readonly rules: number;
   /** Clients that share these accounts. */
@@ -56,7 +57,7 @@ export const ACCESS_SIZE: AccessSize = {
   warmUpSeconds: 1,
   seconds: 2,
   generations: 3,
-  rounds: 4,
+  duel: { rounds: 40, warmUpRounds: 4, rampMs: 50, sliceMs: 250 },
   accounts: 10,
   rules: 1000,
   sharingClients: 5000,

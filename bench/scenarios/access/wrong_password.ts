@@ -101,6 +101,7 @@ function resultOf({ size }: AccessContext, attacks: readonly Attack[]): AccessRe
       limit: `< ${OTHERS_P99_MAX}`,
     },
     row("others: delivery max meanwhile", "ms", 1, ({ others }) => others.deliveryMs?.max),
+    row("others: their own lateness p99", "ms", 1, ({ others }) => others.generatorLateMs?.p99),
     row("others: delivery p99 undisturbed", "ms", 1, ({ undisturbed }) => undisturbed.deliveryMs?.p99),
     row("RSS before", "MiB", 0, ({ rssBefore }) => rssBefore),
     row("RSS after", "MiB", 0, ({ rssAfter }) => rssAfter),

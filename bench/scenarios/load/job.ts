@@ -67,6 +67,9 @@ export interface LoadResult {
   readonly deliveryMs?: Quantiles;
   /** From the same moment to PUBACK. */
   readonly acknowledgementMs?: Quantiles;
+  /** How late the generator itself was, each time that it looked at what was due; only of messages that were paced. Such
+   * times are part of the latencies and say nothing of the broker. */
+  readonly generatorLateMs?: Quantiles;
   /** Of the broker, in bytes; undefined where the system does not tell it in a file. */
   readonly rssStart?: number;
   /** When the last message was published; those that are queued all wait then. */

@@ -48,6 +48,12 @@ export class Publisher extends LoadClient {
     this.run.acknowledged(dueAtMs);
   }
 
+  /** QoS 0: there may be room in the window again. */
+  goOn(): void {
+    // Its subscriber hears from the broker before this client is connected.
+    if (this.acknowledged > 0) this.readEnd();
+  }
+
   stop(): void {
     this.#isFlatOut = false;
     this.#owed.length = 0;

@@ -10,11 +10,20 @@ import { Subscriber } from "./subscriber.ts";
 /** What has not moved for so long will not move any more. */
 const STALL_MS = 15_000;
 const LOOK_MS = 2;
+/** Between two looks at what is due. */
+const PACE_MS = 1;
 /** Connections that are opened, or ended, at the same time. */
 const AT_ONCE = 20;
 
 /** The unit of times in /proc/…/stat: USER_HZ is 100 on every machine that Deno runs on. */
 const LINUX_TICK_MS = 10;
+
+export interface SliceResult {
+  readonly delivered: number;
+  readonly ms: number;
+  /** Processor time of the broker; undefined where the system does not tell it in a file. */
+  readonly brokerMs: number | undefined;
+}
 
 /** Used so far. */
 interface ProcessorMs {
@@ -34,6 +43,7 @@ export class Run {
   readonly #subscribers: Subscriber[] = [];
   readonly #deliveryMs = new Latencies();
   readonly #acknowledgementMs = new Latencies();
+  readonly #generatorLateMs = new Latencies();
   /** Messages that were due between these two are measured, whenever they arrive. */
   #measuredFromMs = Infinity;
   #measuredToMs = Infinity;
@@ -83,15 +93,48 @@ export class Run {
   }
 
   async result(): Promise<LoadResult> {
+    await this.open();
+    const result = await (this.job.isQueued ? this.#queue() : this.#flow());
+    await this.close();
+    return result;
+  }
+
+  /** Everybody is there, and nothing is published yet. */
+  async open(): Promise<void> {
     await this.#each(this.#subscribers, async (subscriber) => {
       await subscriber.connect(!this.job.isPersistent);
       await subscriber.subscribe();
       if (this.job.isQueued) await subscriber.disconnect();
     });
     await this.#each(this.#publishers, async (publisher) => void await publisher.connect(true));
-    const result = await (this.job.isQueued ? this.#queue() : this.#flow());
+  }
+
+  async close(): Promise<void> {
     await this.#each([...this.#publishers, ...this.#subscribers], (client) => client.disconnect());
-    return result;
+  }
+
+  /** Flat out for a moment, and then until everything has arrived: one turn of a duel. */
+  async slice(rampMs: number, sliceMs: number): Promise<SliceResult> {
+    for (const publisher of this.#publishers) publisher.startFlatOut();
+    const startMs = performance.now();
+    await this.#until(() => performance.now() - startMs >= rampMs || this.#isThrough());
+    const from = this.#mark();
+    const cpu = threadsMs(this.job.brokerPid);
+    await this.#until(() => performance.now() - from.atMs >= sliceMs || this.#isThrough());
+    const to = this.#mark();
+    const cpuAfter = threadsMs(this.job.brokerPid);
+    for (const publisher of this.#publishers) publisher.stop();
+    await this.#untilDelivered();
+    return {
+      delivered: to.delivered - from.delivered,
+      ms: to.atMs - from.atMs,
+      brokerMs: cpu === undefined || cpuAfter === undefined ? undefined : cpuAfter - cpu,
+    };
+  }
+
+  /** Of all that was published so far. */
+  get verdict(): Verdict {
+    return this.#verdict();
   }
 
   /** The subscribers are there all the time. */
@@ -122,6 +165,7 @@ export class Run {
       deliveredPerSecond: perSecond(to.delivered - from.delivered, to.atMs - from.atMs),
       deliveryMs: this.#deliveryMs.quantiles(),
       acknowledgementMs: this.#acknowledgementMs.quantiles(),
+      generatorLateMs: this.#generatorLateMs.quantiles(),
       rssStart,
       rssPublished,
       rssEnd: this.#rss(),
@@ -157,13 +201,16 @@ export class Run {
   /** A message is due at each step of the clock, for one publisher after the other. */
   #pace(messagesPerSecond: number, startMs: number): void {
     let due = 0;
+    let lastMs = performance.now();
     const tick = () => {
       const nowMs = performance.now();
+      if (nowMs >= this.#measuredFromMs) this.#generatorLateMs.add(Math.max(0, nowMs - lastMs - PACE_MS));
+      lastMs = nowMs;
       if (this.#failure !== undefined || nowMs >= this.#measuredToMs || this.#isThrough()) return;
       const target = Math.floor((nowMs - startMs) / 1000 * messagesPerSecond);
       // The moment is that of this tick: how coarse the timer is says nothing of the broker. A full window does.
       while (due < target) this.#publishers[due++ % this.#publishers.length].owe(nowMs);
-      setTimeout(tick, 1);
+      setTimeout(tick, PACE_MS);
     };
     tick();
   }
@@ -261,6 +308,19 @@ export class Run {
     } catch {
       return undefined;
     }
+  }
+}
+
+/** Processor time that all threads have used so far, finer than in /proc/…/stat. */
+function threadsMs(pid: number): number | undefined {
+  try {
+    let ns = 0;
+    for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
+      ns += Number(Deno.readTextFileSync(`/proc/${pid}/task/${name}/schedstat`).split(" ")[0]);
+    }
+    return ns / 1_000_000;
+  } catch {
+    return undefined;
   }
 }
 

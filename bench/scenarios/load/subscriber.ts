@@ -27,7 +27,7 @@ export class Subscriber extends LoadClient {
 
   override readEnd(): void {
     this.link.flush();
-    if (this.run.job.qos === 0) this.publisher.readEnd();
+    if (this.run.job.qos === 0) this.publisher.goOn();
     this.run.readEnd();
   }
 
