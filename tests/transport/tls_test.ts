@@ -1,154 +1,15 @@
-/** src/transport/tls.ts, with real sockets and certificates, and with `openssl s_client` as the other side. @module */
+/** src/transport/tls.ts, with real sockets and certificates. @module */
 
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import type { Log } from "../../src/base/log.ts";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
-import { connectTls, type ConnectTlsOptions } from "../../src/transport/connect_tls.ts";
+import { connectTls } from "../../src/transport/connect_tls.ts";
 import type { Listener } from "../../src/transport/listener.ts";
 import { behindProxy } from "../../src/transport/proxy_protocol.ts";
 import { connectTcp, listenTcp } from "../../src/transport/tcp.ts";
-import { listenTls, secured, type TlsOptions } from "../../src/transport/tls.ts";
-import { type CertificatePair, HAS_OPENSSL, TestAuthority } from "../support/certificates.ts";
-import { byteStreamSuite, readBytes, writeAll } from "./byte_stream_suite.ts";
-
-const LIMITS = { handshakesMax: 100, handshakeTimeoutMs: 60_000 };
-
-/** What was said, "level: text", and who waits for a line of it. */
-class Lines implements Log {
-  readonly lines: string[] = [];
-  #wake: (() => void) | undefined;
-  isEnabled = () => true;
-  error = (text: string) => this.#add(`error: ${text}`);
-  warning = (text: string) => this.#add(`warning: ${text}`);
-  info = (text: string) => this.#add(`info: ${text}`);
-  debug = (text: string) => this.#add(`debug: ${text}`);
-
-  async until(part: string): Promise<void> {
-    while (!this.lines.some((line) => line.includes(part))) await new Promise<void>((wake) => this.#wake = wake);
-  }
-
-  #add(line: string): void {
-    this.lines.push(line);
-    this.#wake?.();
-  }
-}
-
-/** A listener that answers each byte with the same byte, and what came to it. */
-class EchoServer {
-  readonly arrivals: ByteStream[] = [];
-  readonly failures: string[] = [];
-  readonly log = new Lines();
-  #listener!: Listener;
-  #served!: Promise<void>;
-  #wake: (() => void) | undefined;
-
-  static async open(options: Partial<TlsOptions> & CertificatePair, inner?: Listener): Promise<EchoServer> {
-    const server = new EchoServer();
-    const onFailed = (_: ByteStream, error: unknown) => {
-      server.failures.push((error as Error).message);
-      server.#wake?.();
-    };
-    const all = { limits: LIMITS, log: server.log, onFailed, ...options };
-    server.#listener = inner === undefined
-      ? await listenTls({ host: "127.0.0.1", port: 0, tcpBacklog: 100, ...all })
-      : await secured(inner, all);
-    server.#served = server.#listener.serve((stream) => {
-      server.arrivals.push(stream);
-      server.#wake?.();
-      echo(stream);
-    }, (error) => {
-      throw error;
-    });
-    return server;
-  }
-
-  get url(): string {
-    return this.#listener.url;
-  }
-
-  get port(): number {
-    return Number(/:(\d+)$/.exec(this.url)![1]);
-  }
-
-  connect(options: ConnectTlsOptions): Promise<ByteStream> {
-    return connectTls("127.0.0.1", this.port, options);
-  }
-
-  async failed(count = 1): Promise<string> {
-    while (this.failures.length < count) await new Promise<void>((wake) => this.#wake = wake);
-    return this.failures[count - 1];
-  }
-
-  /** Until so many have either arrived or failed. */
-  async settled(count: number): Promise<void> {
-    while (this.arrivals.length + this.failures.length < count) await new Promise<void>((wake) => this.#wake = wake);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    await this.#served;
-    for (const stream of this.arrivals) stream.close();
-  }
-}
-
-async function echo(stream: ByteStream): Promise<void> {
-  const into = new Uint8Array(1000);
-  try {
-    for (let count: number | null; (count = await stream.read(into)) !== null;) {
-      await writeAll(stream, into.subarray(0, count));
-    }
-    stream.endWriting();
-  } catch {
-    // The client is gone.
-  }
-}
-
-async function answers(client: ByteStream): Promise<boolean> {
-  try {
-    await writeAll(client, Uint8Array.of(42));
-    return (await readBytes(client, 1))[0] === 42;
-  } catch {
-    return false;
-  }
-}
-
-/** `openssl s_client`, until it got back what it sent, or was sent away. @returns everything it said. */
-async function sClient(port: number, input: string, ...args: string[]): Promise<string> {
-  const child = new Deno.Command("openssl", {
-    args: ["s_client", "-connect", `127.0.0.1:${port}`, "-no_ign_eof", ...args],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const decoder = new TextDecoder();
-  let said = "";
-  const stdin = child.stdin.getWriter();
-  const errors = new Response(child.stderr).text();
-  await stdin.write(new TextEncoder().encode(input)).catch(() => {});
-  for await (const bytes of child.stdout) {
-    said += decoder.decode(bytes, { stream: true });
-    // The answer is there: that was all.
-    if (input !== "" && said.includes(input)) {
-      await stdin.close().catch(() => {});
-      break;
-    }
-  }
-  await stdin.close().catch(() => {});
-  await child.status;
-  return said + await errors;
-}
-
-let authority: TestAuthority;
-let pair: CertificatePair;
-if (HAS_OPENSSL) {
-  authority = TestAuthority.make();
-  pair = authority.server();
-  addEventListener("unload", () => authority.remove());
-}
-
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, ignore: !HAS_OPENSSL, fn });
-}
+import { listenTls, type TlsOptions } from "../../src/transport/tls.ts";
+import { HAS_OPENSSL } from "../support/certificates.ts";
+import { byteStreamSuite, writeAll } from "./byte_stream_suite.ts";
+import { answers, authority, EchoServer, LIMITS, Lines, pair, pipe, sClient, test } from "./tls_support.ts";
 
 for (const minVersion of HAS_OPENSSL ? ["1.2", "1.3"] as const : []) {
   let open: Listener;
@@ -218,121 +79,6 @@ test("listenTls() sends the whole chain of its file, and takes RSA and Ed25519 k
   }
 });
 
-test("listenTls() tells who the client is by its certificate", async () => {
-  const own = authority.client("sensor-1", { subjectAltName: "DNS:s1.example,email:s1@example.org,URI:urn:dev:1" });
-  await using server = await EchoServer.open({ ...pair, caFile: authority.caFile, requireClientCertificate: true });
-  const client = await server.connect({ ...authority, ...own, caFile: authority.caFile });
-  assert(await answers(client));
-  const { fingerprint, ...names } = server.arrivals[0].peerCertificate!;
-  assertEquals(names, {
-    commonName: "sensor-1",
-    dnsNames: ["s1.example"],
-    emailAddresses: ["s1@example.org"],
-    uris: ["urn:dev:1"],
-  });
-  assertMatch(fingerprint, /^[0-9A-F]{2}(:[0-9A-F]{2}){31}$/);
-  client.close();
-});
-
-/** Whom a listener that requires a certificate keeps out, and what it says about it. */
-const REFUSED: [string, string, () => string[]][] = [
-  ["without a certificate", "it showed no certificate", () => []],
-  ["with one of a foreign authority", "not good", () => withOwn(foreign().client("sensor-1"))],
-  [
-    "with one of a foreign authority of the same name",
-    "not good",
-    () => withOwn(foreign("/CN=Test CA").client("sensor-1")),
-  ],
-  ["with an expired one", "expired on", () => withOwn(authority.client("sensor-1", { days: -1 }))],
-  ["with one of version 1", "not good", () => withOwn(authority.client("sensor-1", { isOld: true }))],
-  [
-    "with the authority's own",
-    "the authority's own",
-    () => withOwn({ certFile: authority.caFile, keyFile: authority.caKeyFile }),
-  ],
-  ["with one that signed itself", "not good", () => {
-    const other = foreign("/CN=sensor-1");
-    return withOwn({ certFile: other.caFile, keyFile: other.caKeyFile });
-  }],
-];
-
-function withOwn({ certFile, keyFile }: CertificatePair): string[] {
-  return ["-cert", certFile, "-key", keyFile];
-}
-
-function foreign(subject = "/CN=Foreign CA"): TestAuthority {
-  const made = TestAuthority.make(subject);
-  addEventListener("unload", () => made.remove());
-  return made;
-}
-
-for (const [name, why, args] of REFUSED) {
-  for (const flag of ["-tls1_2", "-tls1_3"]) {
-    test(`listenTls() that requires a certificate refuses a client ${name}, ${flag}`, async () => {
-      await using server = await EchoServer.open({ ...pair, caFile: authority.caFile, requireClientCertificate: true });
-      const said = await sClient(server.port, "let me in\n", flag, "-CAfile", authority.caFile, ...args());
-      assertEquals(said.includes("let me in\n"), false, said);
-      assertStringIncludes(await server.failed(), why);
-      assertEquals(server.arrivals.length, 0);
-      // And the next one comes in.
-      const client = await server.connect({ caFile: authority.caFile, ...authority.client("sensor-2") });
-      assert(await answers(client));
-      client.close();
-    });
-  }
-}
-
-test("listenTls() with a CA lets in who shows no certificate if it need not, and refuses a bad one", async () => {
-  await using server = await EchoServer.open({ ...pair, caFile: authority.caFile });
-  const client = await server.connect({ caFile: authority.caFile });
-  assert(await answers(client));
-  assertEquals(server.arrivals[0].peerCertificate, undefined);
-  client.close();
-  const bad = await server.connect({ caFile: authority.caFile, ...foreign().client("sensor-1") });
-  assertEquals(await answers(bad), false);
-  assertStringIncludes(await server.failed(), "not good");
-  bad.close();
-});
-
-for (const flag of ["-tls1_2", "-tls1_3"]) {
-  test(`listenTls() lets nobody resume a session that was refused, or began elsewhere, ${flag}`, async () => {
-    const strict = { ...pair, caFile: authority.caFile, requireClientCertificate: true };
-    await using server = await EchoServer.open(strict);
-    await using easy = await EchoServer.open(pair);
-    const other = foreign();
-    await using theirs = await EchoServer.open({ ...pair, caFile: other.caFile });
-    const intruder = withOwn(other.client("sensor-1"));
-    const base = [flag, "-CAfile", authority.caFile];
-    const ticket = `${authority.folder}/ticket${flag}`;
-    // Tickets of a listener that asks for nothing, of one that trusts the other authority, and of a refusal.
-    const beginnings: [number, string[]][] = [[easy.port, []], [theirs.port, intruder], [server.port, intruder]];
-    for (const [port, own] of beginnings) {
-      await sClient(port, "sesame one\n", ...base, ...own, "-sess_out", ticket);
-      if (!await exists(ticket)) continue;
-      const said = await sClient(server.port, "sesame two\n", ...base, ...own, "-sess_in", ticket);
-      assertEquals(said.includes("sesame two\n"), false, said);
-      await Deno.remove(ticket);
-    }
-    assertEquals(server.arrivals.length, 0);
-    assert(server.failures.length >= 3, `${server.failures}`);
-  });
-
-  test(`listenTls() knows a client again that resumes its session, ${flag}`, async () => {
-    await using server = await EchoServer.open({ ...pair, caFile: authority.caFile, requireClientCertificate: true });
-    const ticket = `${authority.folder}/good${flag}`;
-    const args = [flag, "-CAfile", authority.caFile, ...withOwn(authority.client("sensor-1"))];
-    assertStringIncludes(await sClient(server.port, "sesame one\n", ...args, "-sess_out", ticket), "sesame one\n");
-    const said = await sClient(server.port, "sesame two\n", ...args, "-sess_in", ticket);
-    assertStringIncludes(said, "sesame two\n");
-    if (flag === "-tls1_3") assertStringIncludes(said, "Reused, TLSv1.3");
-    assertEquals(server.arrivals[1].peerCertificate?.commonName, "sensor-1");
-  });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
-}
-
 test("listenTls(): who connects and says nothing keeps nobody out, and is sent away in the end", async () => {
   await using server = await EchoServer.open({ ...pair, limits: { handshakesMax: 3, handshakeTimeoutMs: 300 } });
   const silent = [await connectTcp("127.0.0.1", server.port), await connectTcp("127.0.0.1", server.port)];
@@ -345,7 +91,7 @@ test("listenTls(): who connects and says nothing keeps nobody out, and is sent a
 
 test("listenTls() survives a reset at any moment of the handshake", async () => {
   await using server = await EchoServer.open(pair);
-  const hello = await clientHello(server.port);
+  const hello = await clientHello();
   for (const length of [1, 5, 100, hello.length]) {
     const client = await connectTcp("127.0.0.1", server.port);
     await writeAll(client, hello.subarray(0, length));
@@ -358,7 +104,7 @@ test("listenTls() survives a reset at any moment of the handshake", async () => 
 });
 
 /** The first flight of a client, as it goes over the wire. */
-async function clientHello(_port: number): Promise<Uint8Array> {
+async function clientHello(): Promise<Uint8Array> {
   const tap = listenTcp({ host: "127.0.0.1", port: 0, tcpBacklog: 1 });
   const { promise, resolve } = Promise.withResolvers<ByteStream>();
   tap.serve(resolve, () => {});
@@ -453,98 +199,6 @@ test("TlsStream asks for no more than it is asked for: who floods it waits", asy
   await flood.catch(() => {});
 });
 
-/** A folder of its own, so that its files can be replaced. */
-function copyOf({ certFile, keyFile }: CertificatePair): CertificatePair & { put(other: CertificatePair): void } {
-  const folder = Deno.makeTempDirSync({ dir: authority.folder });
-  const own = { certFile: `${folder}/server.pem`, keyFile: `${folder}/server.key` };
-  const put = (other: CertificatePair) => {
-    Deno.copyFileSync(other.certFile, own.certFile);
-    Deno.copyFileSync(other.keyFile, own.keyFile);
-  };
-  put({ certFile, keyFile });
-  return { ...own, put };
-}
-
-async function subjectAt(port: number): Promise<string> {
-  const said = await sClient(port, "sesame\n", "-CAfile", authority.caFile);
-  return /subject=(.*)/.exec(said)![1];
-}
-
-test("listenTls() takes new certificates from their files, and leaves connections alone", async () => {
-  const files = copyOf(pair);
-  await using server = await EchoServer.open({ ...files, pollMs: 20 });
-  const before = await server.connect(authority);
-  assert(await answers(before));
-  files.put(authority.server({ subject: "/CN=renewed" }));
-  await server.log.until("info: ");
-  assertStringIncludes(await subjectAt(server.port), "renewed");
-  assert(await answers(before));
-  before.close();
-});
-
-test("listenTls() keeps the former certificate while the new files are broken, and says why", async () => {
-  const files = copyOf(pair);
-  await using server = await EchoServer.open({ ...files, pollMs: 20 });
-  const renewed = authority.server({ subject: "/CN=renewed" });
-  // The certificate first, the key later.
-  Deno.copyFileSync(renewed.certFile, files.certFile);
-  await server.log.until("error: ");
-  assertStringIncludes(server.log.lines.at(-1)!, "does not belong to the certificate");
-  assertStringIncludes(await subjectAt(server.port), "localhost");
-  Deno.copyFileSync(renewed.keyFile, files.keyFile);
-  await server.log.until("info: ");
-  assertStringIncludes(await subjectAt(server.port), "renewed");
-  Deno.removeSync(files.certFile);
-  await server.log.until("there is no such file");
-  assertStringIncludes(await subjectAt(server.port), "renewed");
-  assertEquals(server.log.lines.length, 3, server.log.lines.join("\n"));
-});
-
-test("listenTls() loses no arrival while certificates change", async () => {
-  const files = copyOf(pair);
-  await using server = await EchoServer.open({ ...files, pollMs: 5 });
-  const pairs = [authority.server({ subject: "/CN=renewed" }), pair];
-  let isDone = false;
-  let count = 0;
-  const arrivals = (async () => {
-    while (!isDone) {
-      const client = await server.connect(authority);
-      assert(await answers(client));
-      client.close();
-      count++;
-    }
-  })();
-  for (let change = 1; change <= 6; change++) {
-    files.put(pairs[change % 2]);
-    while (server.log.lines.filter((line) => line.startsWith("info: ")).length < change) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  }
-  isDone = true;
-  await arrivals;
-  assertEquals([server.arrivals.length, server.failures], [count, []]);
-});
-
-test("listenTls() obeys a new CA: who came in by the former one stays out, with its session, too", async () => {
-  const other = foreign("/CN=New CA");
-  const caFile = `${authority.folder}/changing-ca.pem`;
-  Deno.copyFileSync(authority.caFile, caFile);
-  await using server = await EchoServer.open({ ...pair, caFile, requireClientCertificate: true, pollMs: 20 });
-  const old = withOwn(authority.client("sensor-1"));
-  const ticket = `${authority.folder}/former`;
-  const base = ["-tls1_3", "-CAfile", authority.caFile];
-  assertStringIncludes(await sClient(server.port, "sesame\n", ...base, ...old, "-sess_out", ticket), "sesame\n");
-  Deno.copyFileSync(other.caFile, caFile);
-  await server.log.until("info: ");
-  for (const session of [[], ["-sess_in", ticket]]) {
-    const said = await sClient(server.port, "sesame\n", ...base, ...old, ...session);
-    assertEquals(said.includes("sesame\n"), false, said);
-  }
-  const client = await server.connect({ caFile: authority.caFile, ...other.client("sensor-2") });
-  assert(await answers(client));
-  client.close();
-});
-
 test("secured() works behind the PROXY protocol", async () => {
   const inner = listenTcp({ host: "127.0.0.1", port: 0, tcpBacklog: 100 });
   await using server = await EchoServer.open(pair, behindProxy(inner, { proxies: ["127.0.0.1"], limits: LIMITS }));
@@ -561,19 +215,6 @@ test("secured() works behind the PROXY protocol", async () => {
   client.close();
   proxy.close();
 });
-
-async function pipe(from: ByteStream, to: ByteStream): Promise<void> {
-  const into = new Uint8Array(4096);
-  try {
-    for (let count: number | null; (count = await from.read(into)) !== null;) {
-      await writeAll(to, into.subarray(0, count));
-    }
-  } catch {
-    // One end is gone.
-  }
-  from.close();
-  to.close();
-}
 
 test("listenTls() says what to do when it cannot begin", async () => {
   const other = authority.server();
