@@ -100,6 +100,7 @@ export const PERSISTENT = { cleanStart: false, properties: { sessionExpiryInterv
 
 /** Who sees whether the broker has taken in a change. */
 const WITNESS = "witness";
+const WITNESS_CLIENT = { subjectKind: "client-id", subjectName: WITNESS } as const;
 
 export class AccessBroker implements AsyncDisposable {
   /** All that were made here. */
@@ -126,7 +127,9 @@ export class AccessBroker implements AsyncDisposable {
       for (const role of roles) await store.addRole(role);
       if (users.length > 0) await it.addUser(WITNESS);
       for (const user of users) await it.addUser(user);
-      for (const rule of rules) await store.addRule(rule);
+      for (const each of rules) await store.addRule(each);
+      // What everyone may does not hold for it: see `obeyed`. A rule for a user is asked before this one.
+      if (users.length > 0) await store.addRule(rule("seen/#", { ...WITNESS_CLIENT, effect: "deny" }));
       await it.begin();
       return it;
     } catch (error) {
@@ -201,10 +204,10 @@ export class AccessBroker implements AsyncDisposable {
     assertEquals(typeof connack.properties.reasonString, (options.protocolVersion ?? 5) === 5 ? "string" : "undefined");
   }
 
-  /** When this returns, the broker obeys every change that was made before the call. Needs a user. */
+  /** When this returns, the broker obeys every change that was made before the call. Needs users from the start on. */
   async obeyed(): Promise<void> {
     const topicFilter = `seen/${++this.#changes}`;
-    const subject = { subjectKind: "client-id", subjectName: WITNESS } as const;
+    const subject = { subjectKind: "user", subjectName: WITNESS } as const;
     const number = await this.store.addRule(rule(topicFilter, { ...subject, action: "subscribe" }));
     this.#witness ??= await this.connect(as(WITNESS), { host: "198.51.100.99" });
     while ((await this.#witness.subscribe(topicFilter)).reasonCodes[0] !== ReasonCode.Success) {
