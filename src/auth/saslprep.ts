@@ -2,7 +2,8 @@
  * Done: mapping (§2.1), NFKC (§2.2), prohibited characters (§2.3). Left out: the rule on text in both directions (§2.4) and
  * characters that Unicode 3.2 did not have (§2.5), which libraries of clients leave out, too; both only refuse passwords.
  * What cannot be prepared is used as it came, as PostgreSQL does: a plain password of any bytes works, and the same bytes
- * always lead to the same key. @module */
+ * always lead to the same key. So does a long one: to put thousands of accents of one letter in order takes a second, and
+ * strangers choose what is checked. @module */
 
 /** "Commonly mapped to nothing", RFC 3454 B.1. */
 const NOTHING = /[\u00AD\u034F\u1806\u180B-\u180D\u200B-\u200D\u2060\uFE00-\uFE0F\uFEFF]/gu;
@@ -22,8 +23,12 @@ export function saslprep(text: string): string | undefined {
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
+/** Far beyond what a person types; and what takes a millisecond at most. */
+export const PREPARED_BYTES_MAX = 1024;
+
 /** The bytes that keys are derived from. */
 export function preparePassword(password: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (password.length > PREPARED_BYTES_MAX) return password.slice();
   let text: string | undefined;
   try {
     text = saslprep(decoder.decode(password));

@@ -71,7 +71,7 @@ export class ScramConversation {
     serverNonce: string,
   ) {
     this.#nonce = first.nonce + serverNonce;
-    this.#challengeText = `r=${this.#nonce},s=${toBase64(keys.salt)},i=${keys.iterations}`;
+    this.#challengeText = `r=${this.#nonce},s=${keys.salt.toBase64()},i=${keys.iterations}`;
     this.challenge = encoder.encode(this.#challengeText);
   }
 
@@ -82,7 +82,9 @@ export class ScramConversation {
     if (proofAt < 0) throw new ScramError("the last message has no proof");
     const withoutProof = text.slice(0, proofAt);
     const [binding, nonce] = withoutProof.split(",", 2);
-    if (binding !== `c=${btoa(this.first.header)}`) throw new ScramError("the GS2 header has changed on the way");
+    if (binding !== `c=${encoder.encode(this.first.header).toBase64()}`) {
+      throw new ScramError("the GS2 header has changed on the way");
+    }
     if (nonce !== `r=${this.#nonce}`) throw new ScramError("the nonce is not the one of this conversation");
     const proof = fromBase64(text.slice(proofAt + 3));
     const { storedKey, serverKey } = this.keys;
@@ -91,7 +93,7 @@ export class ScramConversation {
     const clientKey = hmac(this.hash, storedKey, authMessage);
     for (let i = 0; i < clientKey.length; i++) clientKey[i] ^= proof[i];
     if (!areEqual(digest(this.hash, clientKey), storedKey)) return undefined;
-    return encoder.encode(`v=${toBase64(hmac(this.hash, serverKey, authMessage))}`);
+    return encoder.encode(`v=${hmac(this.hash, serverKey, authMessage).toBase64()}`);
   }
 }
 
@@ -114,10 +116,6 @@ function decode(data: Uint8Array): string {
 function decodeName(text: string): string {
   if (/=(?!2C|3D)/.test(text)) throw new ScramError("the user name has an equals sign that is not =2C or =3D");
   return text.replaceAll("=2C", ",").replaceAll("=3D", "=");
-}
-
-function toBase64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes));
 }
 
 /** Strict: what is decoded is what was sent. */

@@ -208,7 +208,7 @@ export class ScramClient {
     const salted = pbkdf2Sync(this.password, Buffer.from(salt, "base64"), Number(iterations), bytes, this.hash);
     const mac = (key: Uint8Array, data: string) => createHmac(this.hash, key).update(data).digest();
     const clientKey = mac(salted, "Client Key");
-    const withoutProof = `c=${btoa(this.header)},r=${nonce}`;
+    const withoutProof = `c=${Buffer.from(this.header).toString("base64")},r=${nonce}`;
     const authMessage = `${this.#bare},${serverFirst},${withoutProof}`;
     const signature = mac(createHash(this.hash).update(clientKey).digest(), authMessage);
     const proof = clientKey.map((byte, i) => byte ^ signature[i]);

@@ -13,7 +13,7 @@ import {
   scramKeys,
   verifyPassword,
 } from "../../src/auth/password.ts";
-import { preparePassword, saslprep } from "../../src/auth/saslprep.ts";
+import { PREPARED_BYTES_MAX, preparePassword, saslprep } from "../../src/auth/saslprep.ts";
 
 const WEAK = { sha256Iterations: 4096, sha512Iterations: 4096 };
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -144,6 +144,13 @@ Deno.test("preparePassword() leaves bytes that are no text, and prohibited ones,
   assertEquals(preparePassword(bytes), bytes);
   assertEquals(preparePassword(utf8("a\u0007")), utf8("a\u0007"));
   assertEquals(preparePassword(utf8("u\u0308")), utf8("\u00FC"));
+});
+
+Deno.test("preparePassword() looks into no more than a person types: what strangers send is not put in order", () => {
+  const letters = (count: number) => utf8("u\u0308".repeat(count));
+  const count = Math.floor(PREPARED_BYTES_MAX / 3);
+  assertEquals(preparePassword(letters(count)), utf8("\u00FC".repeat(count)));
+  assertEquals(preparePassword(letters(count + 1)), letters(count + 1));
 });
 
 Deno.test("One password in two spellings is one password", async () => {

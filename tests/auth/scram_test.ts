@@ -28,15 +28,22 @@ Deno.test("ScramConversation: the example of RFC 7677 §3, byte for byte", async
 
 for (const [hash, name] of [["SHA-256", "sha256"], ["SHA-512", "sha512"]] as const) {
   Deno.test(`ScramConversation: SCRAM-${hash} with a client of other making, "n" and "y"`, async () => {
-    for (const header of ["n,,", "y,,", "n,a=sensor=2C=3D1,"]) {
+    for (
+      const [userName, header] of [
+        ["sensor,=1", "n,,"],
+        ["sensor,=1", "y,,"],
+        ["sensor,=1", "n,a=sensor=2C=3D1,"],
+        ["f\u00FChler-\u20AC", "n,a=f\u00FChler-\u20AC,"],
+      ]
+    ) {
       const salt = crypto.getRandomValues(new Uint8Array(16));
       const keys = await scramKeys(hash, utf8("pa,ss=w\u00F6rd"), salt, 4096);
-      const client = new ScramClient(name, "sensor,=1", "pa,ss=w\u00F6rd", header);
+      const client = new ScramClient(name, userName, "pa,ss=w\u00F6rd", header);
       const conversation = new ScramConversation(hash, parseClientFirst(utf8(client.first)), keys, "server");
-      assertEquals(conversation.first.userName, "sensor,=1");
+      assertEquals(conversation.first.userName, userName);
       const serverFinal = conversation.prove(utf8(client.final(text(conversation.challenge))));
       assertEquals(client.isServerProven(text(serverFinal)), true);
-      const liar = new ScramClient(name, "sensor,=1", "pa,ss=word", header, client.nonce);
+      const liar = new ScramClient(name, userName, "pa,ss=word", header, client.nonce);
       assertEquals(conversation.prove(utf8(liar.final(text(conversation.challenge)))), undefined);
     }
   });
