@@ -116,8 +116,8 @@ function isStillWanted(broker: Broker, session: ClientSession, outgoing: Outgoin
   return broker.mayReceive(session, outgoing.message.topicName);
 }
 
-/** The right to receive it was revoked while it waited for its acknowledgement: it is not repeated. A QoS 2 message that
- * was sent is: forgotten here, its Packet Identifier would be used again, and the Client, which remembers it, would take
+/** The right to receive it was revoked while it waited for the store, or for its acknowledgement: it is not sent. A QoS 2 message that
+ * was sent is repeated: forgotten here, its Packet Identifier would be used again, and the Client, which remembers it, would take
  * another message for its repetition [MQTT-4.3.3-10]. */
 function isForbidden(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): boolean {
   if (outgoing.qos === 2 && outgoing.wasSent) return false;
@@ -144,7 +144,9 @@ function sendPublish(broker: Broker, session: ClientSession, outgoing: OutgoingM
     // Meanwhile the connection may have ended; the next one repeats what is open.
     const isOpen = outgoing.state === OutgoingState.AwaitingPubrec;
     if (!isOpen || session.connection !== connection || !connection!.isConnected) return;
-    if (!hasExpiredUnsent(broker, session, outgoing)) sendNow(broker, session, outgoing);
+    if (!hasExpiredUnsent(broker, session, outgoing) && !isForbidden(broker, session, outgoing)) {
+      sendNow(broker, session, outgoing);
+    }
     // Its place may be free again, and the caller, who would go on with the queue, has long returned.
     pump(broker, session);
   });

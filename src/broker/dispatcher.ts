@@ -283,7 +283,7 @@ export class Dispatcher {
       case "authentication-step":
         return handleAuthenticationStep(broker, event.connection, event.step);
       case "rights-changed":
-        return handleRightsChanged(broker);
+        return handleRightsChanged(broker, (connection, error) => this.#failed(connection, error));
       case "safe":
         broker.gate.release((error) => this.#failed(undefined, error));
         forgetSafeDeletions(broker);

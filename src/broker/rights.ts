@@ -54,18 +54,30 @@ export function mayReceiveBy(broker: Broker, entry: RouteEntry, topicName: strin
 }
 
 /** Any answer of the authorizer may have changed: what was remembered is forgotten, and who may not be connected any more is
- * not. Subscriptions stay: what they may not receive any more is withheld, and comes again if the right does. */
-export function handleRightsChanged(broker: Broker): void {
+ * not. Subscriptions stay: what they may not receive any more is withheld, and comes again if the right does.
+ * @param failed hears of a connection on which we have a bug; the others are looked at all the same. */
+export function handleRightsChanged(broker: Broker, failed: (connection: Connection, error: unknown) => void): void {
   broker.matchCache.clear();
   for (const connection of [...broker.connections]) {
     connection.lastPermit = -1;
     connection.permits = undefined;
-    if (connection.identity === undefined) continue;
-    const refusal = broker.authorizer.connectRefusal(connection.identity);
-    if (refusal === undefined) continue;
-    if (connection.state === ConnectionState.Connected) closeWith(broker, connection, refusal.reasonCode, refusal.why);
-    else refuseAccepted(broker, connection, refusal.reasonCode, refusal.why);
+    try {
+      endIfRefused(broker, connection);
+    } catch (error) {
+      failed(connection, error);
+    }
   }
+}
+
+function endIfRefused(broker: Broker, connection: Connection): void {
+  if (connection.identity === undefined) return;
+  const refusal = broker.authorizer.connectRefusal(connection.identity);
+  if (refusal === undefined) return;
+  const { reasonCode, why } = refusal;
+  if (connection.state !== ConnectionState.Connected) return refuseAccepted(broker, connection, reasonCode, why);
+  // CONNACK says "banned", for which DISCONNECT has no Reason Code [MQTT-3.14.2-1].
+  const said = reasonCode === ReasonCode.Banned ? ReasonCode.AdministrativeAction : reasonCode;
+  closeWith(broker, connection, said, why);
 }
 
 /** A proof that ends, such as a token, ends its connection; a new one by re-authentication takes its place.

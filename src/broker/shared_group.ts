@@ -63,9 +63,31 @@ export class SharedGroup {
     topicName = "",
     mayReceive?: (session: ClientSession, topicName: string) => boolean,
   ): ClientSubscription | undefined {
+    const best = this.#best(qos, publisherClientId, except, qosMin, topicName, mayReceive);
+    if (best === -1) return undefined;
+    const count = this.#members.length;
+    if (this.strategy === "round-robin") this.#next = best + 1 === count ? 0 : best + 1;
+    else if (this.strategy === "sticky") this.#next = best;
+    return this.#members[best];
+  }
+
+  /** Whom `choose` could give whatever the topic, if all rights were given; takes nobody's turn. */
+  fittest(qos: number, except: ClientSession, qosMin: number): ClientSubscription | undefined {
+    return this.#members[this.#best(qos, "", except, qosMin, "", undefined)];
+  }
+
+  /** @returns its index; -1 = nobody. */
+  #best(
+    qos: number,
+    publisherClientId: string,
+    except: ClientSession | undefined,
+    qosMin: number,
+    topicName: string,
+    mayReceive: ((session: ClientSession, topicName: string) => boolean) | undefined,
+  ): number {
     const members = this.#members;
     const count = members.length;
-    if (count === 0) return undefined;
+    if (count === 0) return -1;
     let start = this.#next;
     if (this.strategy === "random") start = Math.floor(this.random() * count);
     else if (this.strategy === "hash") start = hash(publisherClientId) % count;
@@ -79,10 +101,7 @@ export class SharedGroup {
         if (fitness === Fitness.Ready) break;
       }
     }
-    if (best === -1) return undefined;
-    if (this.strategy === "round-robin") this.#next = best + 1 === count ? 0 : best + 1;
-    else if (this.strategy === "sticky") this.#next = best;
-    return members[best];
+    return best;
   }
 }
 

@@ -76,9 +76,19 @@ function hasRoomFor(member: ClientSubscription, outgoing: OutgoingMessage): bool
   return isReady(member) || member.session.pending.hasRoomFor(outgoing.bytes);
 }
 
-/** Who got the last message of each group, undefined = nobody can. As long as it is not a member that is ready, the
- * choice stays: looking at all members for each message would take their product. */
-type Heirs = Map<SharedGroup, ClientSubscription | undefined>;
+/** Who got the last message of a group. As long as it is not a member that is ready, the choice stays: looking at all
+ * members for each message would take their product. */
+interface Heir {
+  member: ClientSubscription | undefined;
+  /** Nobody can take any message. */
+  isNobody: boolean;
+  /** Members that were looked at for messages which none of those that could take them may receive. */
+  vainLooks: number;
+}
+type Heirs = Map<SharedGroup, Heir>;
+
+/** Then what is left is taken for such messages, too: some 0.1 s. */
+const VAIN_LOOKS_MAX = 100_000;
 
 function passOn(
   broker: Broker,
@@ -91,20 +101,30 @@ function passOn(
   if (outgoing.expiresAtMs <= broker.turn.wallMs) return false;
   const group = broker.shared.get(outgoing.sharedBy!.fullFilter);
   if (group === undefined) return false;
-  let member = heirs.get(group);
+  let heir = heirs.get(group);
+  if (heir === undefined) heirs.set(group, heir = { member: undefined, isNobody: false, vainLooks: 0 });
+  if (heir.isNobody) return false;
+  let { member } = heir;
   const { topicName } = outgoing.message;
-  const isStale = member !== undefined &&
-    (isReady(member) || !hasRoomFor(member, outgoing) || !broker.mayReceive(member.session, topicName));
-  if (!heirs.has(group) || isStale) {
-    // At QoS 0 it would lose the guarantee that this message was taken with.
-    member = group.choose(outgoing.message.qos, "", from, 1, topicName, broker.mayReceive);
+  if (
+    member === undefined || isReady(member) || !hasRoomFor(member, outgoing) ||
+    !broker.mayReceive(member.session, topicName)
+  ) {
     // A member that is full would drop what is safe here: it is good enough when this session ends.
-    if (member !== undefined && !isEnding && !(member.session.isConnected && hasRoomFor(member, outgoing))) {
-      member = undefined;
+    const fitting = (found: ClientSubscription | undefined) =>
+      found !== undefined && (isEnding || (found.session.isConnected && hasRoomFor(found, outgoing)))
+        ? found
+        : undefined;
+    const { qos } = outgoing.message;
+    // At QoS 0 it would lose the guarantee that this message was taken with.
+    member = heir.member = fitting(group.choose(qos, "", from, 1, topicName, broker.mayReceive));
+    if (member === undefined) {
+      heir.vainLooks += group.size;
+      // What nobody may receive says nothing of the next one, whose topic may be another.
+      heir.isNobody = heir.vainLooks > VAIN_LOOKS_MAX || fitting(group.fittest(qos, from, 1)) === undefined;
+      return false;
     }
-    heirs.set(group, member);
   }
-  if (member === undefined) return false;
   const { session } = member;
   const qos = Math.min(outgoing.message.qos, member.qos);
   const { message, expiresAtMs } = outgoing;

@@ -380,3 +380,73 @@ Deno.test("A refused PUBLISH is logged once a minute for each Client, so that it
   await client.expectNothing();
   assertEquals(lines(), 2);
 });
+
+Deno.test("A message of QoS 2 whose right is revoked while it waits for the disk is not sent, and keeps no place", async () => {
+  const store = new DelayedStore();
+  await using it = await start({ store });
+  const reader = await it.broker.connect(as("reader", PERSISTENT));
+  await reader.subscribe(["secret", "open"], { qos: 2 });
+  const publisher = await it.broker.connect(as("publisher"));
+  store.hold();
+  for (const topicName of ["secret", "open"]) await publisher.publish(topicName, topicName, { qos: 2 });
+  await store.held();
+  while (it.broker.server.snapshot().queuedMessages < 2) await new Promise((resolve) => setTimeout(resolve));
+  it.authorizer.refusals = [{ may: "receive", userName: "reader", topic: "secret" }];
+  store.release();
+  const { text, packetIdentifier } = await reader.expectPublish();
+  assertEquals(text, "open");
+  await reader.acknowledge(PacketType.Pubrec, packetIdentifier);
+  await reader.expect(PacketType.Pubrel);
+  await reader.acknowledge(PacketType.Pubcomp, packetIdentifier);
+  await reader.expectNothing();
+  assertEquals(it.broker.server.snapshot().queuedMessages, 0);
+});
+
+Deno.test("What a member of a Shared Subscription leaves behind is not lost since nobody may receive what was before it", async () => {
+  await using it = await start();
+  const first = await it.broker.connect(as("first"));
+  await first.subscribe("$share/group/+", { qos: 1 });
+  const publisher = await it.broker.connect();
+  for (const topicName of ["a", "b"]) {
+    await publisher.publishAcknowledged(topicName, topicName, { qos: 1 });
+    assertEquals((await first.expectPublish()).text, topicName);
+  }
+  const second = await it.broker.connect(as("second"));
+  await second.subscribe("$share/group/+", { qos: 1 });
+  it.authorizer.refusals = [{ may: "receive", userName: "second", topic: "a" }];
+  await it.broker.lose(first);
+  assertEquals((await second.expectPublish()).text, "b");
+  await second.expectNothing();
+});
+
+/** Bans; has a bug about one Client. */
+class BanningAuthorizer extends TableAuthorizer {
+  bug = "";
+  override connectRefusal(identity: Identity) {
+    if (identity.userName === this.bug) throw new Error("a bug");
+    const refusal = super.connectRefusal(identity);
+    return refusal && { ...refusal, reasonCode: ReasonCode.Banned };
+  }
+}
+
+Deno.test("[MQTT-3.14.2-1] Who is banned while connected hears 0x98, since DISCONNECT has no 0x8A", async () => {
+  const authorizer = new BanningAuthorizer();
+  await using it = await start({ authorizer });
+  const banned = await it.broker.connect(as("banned"));
+  authorizer.refusals = [{ may: "connect", userName: "banned" }];
+  await banned.expectDisconnect(ReasonCode.AdministrativeAction);
+  const late = it.broker.client();
+  await late.sendConnect(as("banned"));
+  assertEquals((await late.expect(PacketType.Connack)).reasonCode, ReasonCode.Banned);
+});
+
+Deno.test("A bug with one connection does not keep another one that lost its rights", async () => {
+  const authorizer = new BanningAuthorizer();
+  await using it = await start({ authorizer });
+  const unlucky = await it.broker.connect(as("unlucky"));
+  const banned = await it.broker.connect(as("banned"));
+  authorizer.bug = "unlucky";
+  authorizer.refusals = [{ may: "connect", userName: "banned" }];
+  await banned.expectDisconnect(ReasonCode.AdministrativeAction);
+  await unlucky.expectDisconnect(ReasonCode.UnspecifiedError);
+});
