@@ -19,6 +19,8 @@ export interface AccountsBatch {
   readonly rules: readonly NewRule[];
   /** What to do with a user that is there: "keep" it as it is, or "replace" what is given of it. */
   readonly existingUsers: "keep" | "replace";
+  /** From now on what no rule allows is refused, also when there are no users. Default: as soon as there are. */
+  readonly closes?: boolean;
 }
 
 export interface ImportReport {
@@ -54,7 +56,7 @@ export async function importAccounts(kv: AccountsKv, batch: AccountsBatch, nowMs
   for (let at = 0; plan === undefined || at < plan.steps.length;) {
     const round = await makeChange(kv, async (change) => {
       const present: Plan = plan ?? await makePlan(kv, batch, change);
-      if (batch.users.length > 0) change.isClosing = true;
+      if (batch.users.length > 0 || batch.closes) change.isClosing = true;
       const steps = new Steps(kv, change, nowMs, batch.existingUsers === "replace");
       const next = await steps.take(present.steps, at);
       return { plan: present, next, done: steps.done };

@@ -26,12 +26,19 @@ async function importMosquitto(task: AccountTask): Promise<Answer> {
   if (problems.length > 0) throw new CommandError([...problems, "nothing was imported"].join("\n"));
 
   const present = await task.present();
-  const batch: AccountsBatch = { users, roles: [], rules, existingUsers: "keep" };
+  // With an ACL file, be it empty, Mosquitto refuses what it does not allow, also where nobody has a user name.
+  const closes = aclFile !== undefined;
+  const batch: AccountsBatch = { users, roles: [], rules, existingUsers: "keep", closes };
   const kept = new Set(users.map(({ name }) => name).filter((name) => present.users.has(name)));
   const known = new Set(present.rules.map(textOf));
   const warnings: string[] = [];
   if (kept.size > 0) {
     warnings.push(`already there, and left as they are: ${counted(kept.size, "user")} (${shown([...kept])})`);
+  }
+  if (closes && !present.isClosed && present.users.size + users.length === 0) {
+    warnings.push(
+      "from now on what no rule allows is refused, and who is not known stays out: add users, or set allowAnonymous",
+    );
   }
   const without = usersWithout(rules, new Set([...present.users.keys(), ...users.map(({ name }) => name)]));
   if (without.length > 0) warnings.push(`there are rules for users that do not exist: ${shown(without)}`);

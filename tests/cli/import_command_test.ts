@@ -84,6 +84,19 @@ Deno.test("import mosquitto: a trial changes nothing, and then users and rules a
   assert(await accounts.passwordIs("reader", "another"));
 });
 
+Deno.test("import mosquitto: with an ACL file alone nothing is open that was shut, also when no rule is in it", async () => {
+  for (const text of ["topic read public/#\n", "# nothing\n"]) {
+    using accounts = new Accounts();
+    const line = ["import", "mosquitto", "--acl", write(accounts, "acl", text)];
+    const imported = await accounts.run(line);
+    assertEquals(imported.code, 0);
+    assertStringIncludes(imported.complaints, "from now on what no rule allows is refused");
+    const explained = await accounts.run(["acl", "explain", "publish", "public/a"]);
+    assertEquals([explained.code, explained.printed], [1, "refused: no rule allows it"]);
+    assertEquals((await accounts.run(line)).complaints, "", "it is so already");
+  }
+});
+
 Deno.test("import mosquitto says what a password file alone means", async () => {
   using accounts = new Accounts();
   const printed = await accounts.well(`import mosquitto --passwd ${write(accounts, "passwd", `a:${ARGON2ID}`)}`);
