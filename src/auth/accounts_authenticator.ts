@@ -54,8 +54,14 @@ export class AccountsAuthenticator implements Authenticator {
 
   authenticate(attempt: ConnectAttempt, answer: (verdict: AuthenticationVerdict) => void): () => void {
     const { userName, password, remoteHost } = attempt;
+    let isGone = false;
     let cancel = () => {};
-    const fail = (why: string) => void (cancel = this.#attempts.fail(attempt, userName, why, answer));
+    const tell = (verdict: AuthenticationVerdict) => void (isGone || answer(verdict));
+    const fail = (why: string) => {
+      cancel = this.#attempts.fail(attempt, userName, why, tell);
+      // Who left while it was checked is counted all the same.
+      if (isGone) cancel();
+    };
     const user = userName === undefined ? undefined : this.#accounts.accounts.users.get(userName);
     const question: PasswordQuestion = {
       userName: userName ?? "",
@@ -63,15 +69,24 @@ export class AccountsAuthenticator implements Authenticator {
       password: password ?? new Uint8Array(),
       address: addressKey(remoteHost),
     };
-    // A neighbour behind the same address, who was here before, need not suffer from a ban.
-    if (this.#attempts.isBanned(remoteHost) && this.#checks.remembered(question) !== true) {
+    let leave = () => {};
+    if (this.#attempts.isBanned(remoteHost) && !this.#passesBan(user, question, remoteHost)) {
       answer(this.#attempts.banned);
     } else if (userName === undefined || password === undefined) {
       fail(`the ${userName === undefined ? "user name" : "password"} is missing`);
     } else {
-      cancel = this.#checks.ask(question, (found) => this.#conclude(user, question, found, fail, answer));
+      leave = this.#checks.ask(question, (found) => this.#conclude(user, question, found, fail, tell));
     }
-    return () => cancel();
+    return () => {
+      isGone = true;
+      leave();
+      cancel();
+    };
+  }
+
+  /** A neighbour behind the same address, who was here before, need not suffer from a ban. */
+  #passesBan(user: UserRecord | undefined, question: PasswordQuestion, remoteHost: string): boolean {
+    return user !== undefined && this.#attempts.passesBan(remoteHost, user.name, this.#checks.isKnown(question));
   }
 
   begin(method: string, attempt: ConnectAttempt): AuthenticationExchange | undefined {

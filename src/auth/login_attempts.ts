@@ -3,12 +3,15 @@
  *
  * Failures count from the first one on for loginFailuresS; with loginFailuresMax of them the address is banned for
  * loginBanS, which attempts meanwhile do not prolong: a device with an old password must not shut out its neighbours
- * behind the same address for good. A success does not make failures undone: who has one account could try others. @module */
+ * behind the same address for good. A success does not make failures undone: who has one account could try others. Those
+ * neighbours come in also during a ban, with what was right before; but it is no place to try passwords without being
+ * counted: see `passesBan`. @module */
 
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { AuthenticationVerdict, ConnectAttempt } from "./authenticator.ts";
+import { parseNetwork } from "./networks.ts";
 
 /** Of `Limits`. */
 export interface LoginLimits {
@@ -37,6 +40,15 @@ const DELAY_MAX_MS = 5_000;
 /** A longer name is cut in the log: it must not push the reason out of the line. */
 const NAME_LENGTH_MAX = 100;
 
+/** Users whose passwords were tried from a banned address are counted one by one up to so many. */
+const GUESSED_USERS_MAX = 1000;
+
+interface Ban {
+  readonly untilMs: number;
+  /** How many wrong passwords were shown for a user meanwhile. */
+  readonly guesses: Map<string, number>;
+}
+
 interface Failures {
   count: number;
   readonly sinceMs: number;
@@ -47,8 +59,8 @@ export class LoginAttempts {
   onBan: ((address: string) => void) | undefined = undefined;
   /** By address key, in the order of the last failure. */
   readonly #failures = new Map<string, Failures>();
-  /** By address key: until when; in the order of their ends. */
-  readonly #bans = new Map<string, number>();
+  /** By address key, in the order of their ends. */
+  readonly #bans = new Map<string, Ban>();
   readonly #limits: LoginLimits;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -67,12 +79,27 @@ export class LoginAttempts {
   }
 
   isBanned(remoteHost: string): boolean {
-    const key = addressKey(remoteHost);
-    const untilMs = this.#bans.get(key);
-    if (untilMs === undefined) return false;
-    if (untilMs > this.#clock.monotonicMs()) return true;
-    this.#bans.delete(key);
+    return this.#banOf(remoteHost) !== undefined;
+  }
+
+  /** Asked of a banned address. @param userName of a user that exists. @param isKnown whether the same was right before,
+   * from there; if not, it may be a guess, and after loginFailuresMax of them nobody passes as this user. */
+  passesBan(remoteHost: string, userName: string, isKnown: boolean): boolean {
+    const guesses = this.#banOf(remoteHost)?.guesses;
+    if (guesses === undefined) return true;
+    const count = guesses.get(userName) ?? 0;
+    if (!guesses.has(userName) && guesses.size >= GUESSED_USERS_MAX) return false;
+    if (isKnown) return count < this.#limits.loginFailuresMax;
+    guesses.set(userName, count + 1);
     return false;
+  }
+
+  #banOf(remoteHost: string): Ban | undefined {
+    const key = addressKey(remoteHost);
+    const ban = this.#bans.get(key);
+    if (ban === undefined || ban.untilMs > this.#clock.monotonicMs()) return ban;
+    this.#bans.delete(key);
+    return undefined;
   }
 
   /** What those hear who come from a banned address. */
@@ -131,7 +158,7 @@ export class LoginAttempts {
     if (loginFailuresMax > 0 && failures.count >= loginFailuresMax) {
       if (this.#bans.size >= loginAddressesMax) this.#bans.delete(this.#bans.keys().next().value!);
       this.#bans.delete(key);
-      this.#bans.set(key, nowMs + loginBanS * 1000);
+      this.#bans.set(key, { untilMs: nowMs + loginBanS * 1000, guesses: new Map() });
       this.#log.warning(`Address ${key} is banned for ${loginBanS} s after ${failures.count} failed logins.`, {
         event: "login-ban",
         address: key,
@@ -152,16 +179,9 @@ function cut(name: string): string {
 /** What failures are counted by: an IPv4 address, or the network of an IPv6 address (one host has all of its /64).
  * "2001:db8:0:1::5" → "2001:db8:0:1::/64"; anything else stays as it is. */
 export function addressKey(remoteHost: string): string {
-  if (!remoteHost.includes(":")) return remoteHost;
-  const address = remoteHost.toLowerCase().replace(/%.*$/, "");
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address);
-  if (mapped !== null) return mapped[1];
-  const halves = address.split("::");
-  if (halves.length > 2 || !/^[0-9a-f:.]+$/.test(address)) return remoteHost;
-  const [front, back] = halves.map((half) => half === "" ? [] : half.split(":"));
-  // An IPv4 address at the end stands for two groups.
-  const groupsOf = (list: readonly string[]) => list.length + (list.at(-1)?.includes(".") ? 1 : 0);
-  const gap = back === undefined ? 0 : 8 - groupsOf(front) - groupsOf(back);
-  const groups = [...front, ...Array.from({ length: Math.max(gap, 0) }, () => "0"), ...back ?? []];
-  return `${groups.slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(":")}::/64`;
+  const words = parseNetwork(remoteHost)?.words;
+  if (words === undefined) return remoteHost;
+  if (words.length === 1) return [24, 16, 8, 0].map((shift) => words[0] >>> shift & 0xFF).join(".");
+  const groups = words.slice(0, 2).flatMap((word) => [word >>> 16, word & 0xFFFF]);
+  return `${groups.map((group) => group.toString(16)).join(":")}::/64`;
 }

@@ -51,6 +51,8 @@ interface Check {
 export class PasswordChecks {
   readonly #limits: PasswordCheckLimits;
   readonly #memory: VerdictMemory;
+  /** Which of the right ones came from which address. */
+  readonly #known: VerdictMemory;
   readonly #strength: PasswordStrength;
   readonly #dummy: Credentials;
   /** Waiting or running, by key. */
@@ -64,6 +66,7 @@ export class PasswordChecks {
   constructor(limits: PasswordCheckLimits, clock: Clock, strength: PasswordStrength = PRESENT_STRENGTH) {
     this.#limits = limits;
     this.#memory = new VerdictMemory(limits, clock);
+    this.#known = new VerdictMemory(limits, clock);
     this.#strength = strength;
     this.#dummy = dummyCredentials(strength);
   }
@@ -79,17 +82,25 @@ export class PasswordChecks {
     return this.#memory.recall(this.#keyOf(question));
   }
 
-  /** For whoever knows the verdict: credentials were made from this password. */
-  remember(question: PasswordQuestion, isRight: boolean): void {
-    this.#memory.remember(this.#keyOf(question), isRight);
+  /** Was this password right before, for a Client of the same address? */
+  isKnown(question: PasswordQuestion): boolean {
+    return this.#known.recall(this.#knownKeyOf(this.#keyOf(question), question.address)) === true;
   }
 
-  /** Answers exactly once, now or later. @returns what to call when nobody wants the answer any more. */
+  /** For whoever knows the verdict: credentials were made from this password. */
+  remember(question: PasswordQuestion, isRight: boolean): void {
+    const key = this.#keyOf(question);
+    this.#memory.remember(key, isRight);
+    if (isRight) this.#known.remember(this.#knownKeyOf(key, question.address), true);
+  }
+
+  /** Answers exactly once, now or later. @returns what to call when nobody wants the answer any more; it comes all the
+   * same if the check runs already: who asks and leaves at once has asked. */
   ask(question: PasswordQuestion, answer: Answer): () => void {
     const key = this.#keyOf(question);
     const remembered = this.#memory.recall(key);
     if (remembered !== undefined) {
-      answer({ kind: remembered ? "right" : "wrong" });
+      this.#tell(key, { address: question.address, answer }, { kind: remembered ? "right" : "wrong" });
       return () => {};
     }
     const asker = { address: question.address, answer };
@@ -167,7 +178,7 @@ export class PasswordChecks {
   }
 
   #leave(check: Check, asker: Asker): void {
-    if (!check.askers.delete(asker) || check.isRunning) return;
+    if (check.isRunning || !check.askers.delete(asker)) return;
     for (const other of check.askers) if (other.address === asker.address) return;
     this.#unqueue(check, asker.address);
     if (check.askers.size === 0) this.#checks.delete(check.key);
@@ -218,7 +229,16 @@ export class PasswordChecks {
     this.#checks.delete(check.key);
     this.#runningChecks--;
     if (answer.kind !== "failed") this.#memory.remember(check.key, answer.kind === "right");
-    for (const asker of check.askers) asker.answer(answer);
+    for (const asker of check.askers) this.#tell(check.key, asker, answer);
+  }
+
+  #tell(key: string, asker: Asker, answer: PasswordAnswer): void {
+    if (answer.kind === "right") this.#known.remember(this.#knownKeyOf(key, asker.address), true);
+    asker.answer(answer);
+  }
+
+  #knownKeyOf(key: string, address: string): string {
+    return this.#known.keyOf(key, address);
   }
 
   async #verify({ credentials, password }: PasswordQuestion): Promise<PasswordAnswer> {

@@ -113,6 +113,48 @@ Deno.test("A ban lets in those behind the same address who were here before, wit
   assertEquals((await login(authenticator, attemptOf("sensor-1", PASSWORD))).reasonCode, ReasonCode.Banned);
 });
 
+Deno.test("A ban is no place to try passwords at leisure: neither from elsewhere nor behind the user's own address", async () => {
+  const { authenticator, accounts } = await quick({ limits: { loginFailuresMax: 2 } });
+  const tryIt = async (user: string, password: string, remoteHost: string) =>
+    (await login(authenticator, attemptOf(user, password, { remoteHost }))).reasonCode;
+  accounts.set("sensor-2", await makeCredentials("other", WEAK));
+  for (const [user, password] of [["sensor-1", PASSWORD], ["sensor-2", "other"]]) {
+    assertEquals(await tryIt(user, password, "192.0.2.1"), ReasonCode.Success);
+  }
+  for (const host of ["192.0.2.1", "192.0.2.66"]) {
+    for (const password of ["a", "b"]) await tryIt("sensor-1", password, host);
+  }
+  assertEquals(await tryIt("sensor-1", PASSWORD, "192.0.2.66"), ReasonCode.Banned, "right, and never from there");
+  for (const guess of ["c", "d"]) assertEquals(await tryIt("sensor-1", guess, "192.0.2.1"), ReasonCode.Banned);
+  assertEquals(await tryIt("sensor-1", PASSWORD, "192.0.2.1"), ReasonCode.Banned, "the third guess");
+  assertEquals(await tryIt("sensor-2", "other", "192.0.2.1"), ReasonCode.Success, "whose password nobody tries");
+});
+
+Deno.test("Who leaves while a wrong password is being checked is counted, and so is banned", async () => {
+  const limits = { loginFailuresMax: 2, passwordChecksAtOnceMax: 2 };
+  const { authenticator, attempts, timers, checks } = await makeLogins({ limits });
+  for (const password of ["a", "b"]) {
+    authenticator.authenticate(attemptOf("sensor-1", password), () => {
+      throw new Error("nobody is there");
+    })();
+  }
+  await new Promise<void>((resolve) => checks.whenIdle("both are over", () => Promise.resolve(resolve())));
+  await login(authenticator, attemptOf("sensor-1", PASSWORD, { remoteHost: "192.0.2.9" }));
+  assertEquals([attempts.isBanned("192.0.2.1"), timers.waiting.length], [true, 0]);
+});
+
+Deno.test("Who leaves while the refusal of a remembered password waits is answered nothing", async () => {
+  const { authenticator, timers } = await makeLogins();
+  const first = login(authenticator, attemptOf("sensor-1", "wrong"));
+  await login(authenticator, attemptOf("sensor-1", PASSWORD));
+  timers.ringAll();
+  await first;
+  authenticator.authenticate(attemptOf("sensor-1", "wrong"), () => {
+    throw new Error("nobody is there");
+  })();
+  assertEquals(timers.waiting.length, 0);
+});
+
 Deno.test("An account that changes while its password is being checked: the new state counts", async () => {
   const changes = [
     ["the user was removed meanwhile", (a: Accounts) => a.remove("sensor-1")],

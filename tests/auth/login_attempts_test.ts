@@ -110,6 +110,7 @@ Deno.test("addressKey(): an IPv4 address, or the /64 of an IPv6 address", () => 
     ["2001:db8:0:1::1", "2001:db8:0:1::/64"],
     ["fe80::1%eth0", "fe80:0:0:0::/64"],
     ["::1", "0:0:0:0::/64"],
+    ["::ffff:c000:201", "192.0.2.1"],
     ["64:ff9b::192.0.2.1", "64:ff9b:0:0::/64"],
     ["memory", "memory"],
     ["unix:/run/x", "unix:/run/x"],
@@ -121,4 +122,19 @@ Deno.test("LoginAttempts: a host with a whole /64 is one address", () => {
   const { fail, attempts } = make({ loginFailuresMax: 3 });
   for (const host of ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:3"]) fail(host);
   assertEquals([attempts.isBanned("2001:db8::99"), attempts.isBanned("2001:db8:0:1::99")], [true, false]);
+});
+
+Deno.test("LoginAttempts.passesBan(): what was right before, until too much was tried for that user", () => {
+  const { fail, attempts, clock } = make({ loginFailuresMax: 2, loginBanS: 60 });
+  assertEquals(attempts.passesBan("a", "sensor-1", false), true, "there is no ban");
+  for (let i = 0; i < 2; i++) fail("a");
+  assertEquals(attempts.passesBan("a", "sensor-1", true), true);
+  for (let i = 0; i < 2; i++) assertEquals(attempts.passesBan("a", "sensor-1", false), false);
+  assertEquals([attempts.passesBan("a", "sensor-1", true), attempts.passesBan("a", "sensor-2", true)], [false, true]);
+  for (let i = 0; i < 999; i++) attempts.passesBan("a", `user-${i}`, false);
+  assertEquals(attempts.passesBan("a", "sensor-2", true), false, "nobody is counted any more, so nobody passes");
+  assertEquals(attempts.passesBan("a", "user-998", true), true);
+  clock.advance(60_000);
+  for (let i = 0; i < 2; i++) fail("a");
+  assertEquals(attempts.passesBan("a", "sensor-1", true), true, "another ban, another count");
 });

@@ -41,6 +41,10 @@ Deno.test("PasswordChecks knows right from wrong, and remembers both", async () 
   assertEquals((await ask(question("left")).answered).kind, "wrong");
   assertEquals([checks.remembered(question("right")), checks.remembered(question("left"))], [true, false]);
   assertEquals(checks.remembered(question("right", "b")), true, "the address does not matter");
+  const known = () => ["a", "b"].map((address) => checks.isKnown(question("right", address)));
+  assertEquals([checks.isKnown(question("left")), ...known()], [false, true, false], "but here it does");
+  await ask(question("right", "b")).answered;
+  assertEquals(known(), [true, true]);
   assertEquals(checks.remembered(question("right", "a", { userName: "sensor-2" })), undefined);
   clock.advance(DEFAULT_LIMITS.verdictRememberedS * 1000);
   assertEquals([checks.remembered(question("right")), checks.remembered(question("left"))], [undefined, undefined]);
@@ -121,7 +125,7 @@ Deno.test("PasswordChecks: as many run at once as may", async () => {
   await Promise.all(all);
 });
 
-Deno.test("PasswordChecks: who has left leaves the queue, and is answered nothing", async () => {
+Deno.test("PasswordChecks: who has left leaves the queue, but not the check that runs already", async () => {
   const { checks, ask, answers } = make();
   const first = ask(question("x1"));
   const second = ask(question("x2"));
@@ -130,9 +134,9 @@ Deno.test("PasswordChecks: who has left leaves the queue, and is answered nothin
   second.cancel();
   second.cancel();
   assertEquals(checks.waiting, 1);
-  first.cancel(); // runs already: its verdict is worth remembering
+  first.cancel();
   await third.answered;
-  assertEquals(answers, ["a:x3 wrong"]);
+  assertEquals(answers, ["a:x1 wrong", "a:x3 wrong"]);
   assertEquals([checks.remembered(question("x1")), checks.remembered(question("x2"))], [false, undefined]);
 });
 
