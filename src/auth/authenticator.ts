@@ -3,7 +3,7 @@
 import type { ProtocolVersion } from "../packet/control_packet.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
 import type { PeerCertificate } from "../transport/byte_stream.ts";
-import type { Grant } from "./authorizer.ts";
+import type { ConnectRefusal, Grant, Identity } from "./authorizer.ts";
 
 /** What is known of the sender of a CONNECT. */
 export interface ConnectAttempt {
@@ -49,4 +49,6 @@ export interface Authenticator {
   /** Begins an exchange by the Authentication Method of CONNECT or of a re-authentication.
    * @returns undefined for a method that is not configured: the Client gets 0x8C [MQTT-4.12.0-1]. */
   begin(method: string, attempt: ConnectAttempt): AuthenticationExchange | undefined;
+  /** Asked again of those that are connected when rights have changed. @returns undefined = may stay. */
+  presentRefusal?(identity: Identity, listenerUrl: string): ConnectRefusal | undefined;
 }

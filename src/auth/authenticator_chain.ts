@@ -9,7 +9,8 @@
  *          "jwt"          the password looks like a token
  *          "accounts"     there is a user name or a password, and it does not look like a token if the door takes tokens
  *     4. None, and CONNECT has a user name or a password: refused.
- *     5. Anonymous: let in if the door allows it. Where nobody said so, it does on loopback, as long as there are no accounts.
+ *     5. Anonymous: let in if the door allows it. Where nobody said so, it does on loopback, as long as there are no accounts;
+ *        with the first one, those that came in so have to go.
  *
  * @module */
 
@@ -17,6 +18,7 @@ import type { Log } from "../base/log.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { AccountsSource } from "./accounts.ts";
 import type { AuthenticationExchange, AuthenticationVerdict, Authenticator, ConnectAttempt } from "./authenticator.ts";
+import type { ConnectRefusal, Identity } from "./authorizer.ts";
 import { looksLikeToken } from "./token_form.ts";
 
 export const AUTHENTICATOR_KINDS = ["accounts", "jwt", "certificate"] as const;
@@ -76,12 +78,20 @@ export class AuthenticatorChain implements Authenticator {
     return hasAccounts ? this.parts.accounts.begin(method, attempt) : undefined;
   }
 
+  /** Who has shown a proof is the authorizer's: a user may be disabled, or have another password. */
+  presentRefusal({ userName }: Identity, listenerUrl: string): ConnectRefusal | undefined {
+    const door = this.doors.get(listenerUrl);
+    if (userName !== undefined || (door !== undefined && this.#allowsAnonymous(door))) return undefined;
+    return { reasonCode: ReasonCode.NotAuthorized, why: NOTHING_SHOWN };
+  }
+
+  #allowsAnonymous(door: Door): boolean {
+    return door.allowAnonymous ?? (door.isLoopback && !this.parts.source.accounts.isClosed);
+  }
+
   #anonymous(door: Door, answer: (verdict: AuthenticationVerdict) => void): void {
-    const { isClosed } = this.parts.source.accounts;
-    if (door.allowAnonymous ?? (door.isLoopback && !isClosed)) {
-      return answer({ reasonCode: ReasonCode.Success, userName: undefined });
-    }
-    const reasonString = isClosed || !isForAccountsOnly(door)
+    if (this.#allowsAnonymous(door)) return answer({ reasonCode: ReasonCode.Success, userName: undefined });
+    const reasonString = this.parts.source.accounts.isClosed || !isForAccountsOnly(door)
       ? NOTHING_SHOWN
       : `${NOTHING_SHOWN}, and there are no accounts`;
     answer({ reasonCode: ReasonCode.NotAuthorized, userName: undefined, reasonString });

@@ -70,6 +70,26 @@ Deno.test("Without accounts a door for them believes no name: everybody is anony
   );
 });
 
+Deno.test("With the first account, those that came in anonymously stay only where the door says so", async () => {
+  const anonymous = { clientId: "client-1", userName: undefined, remoteHost: "192.0.2.1" };
+  const cases = [
+    [{}, undefined, 0x87],
+    [{ allowAnonymous: true }, undefined, undefined],
+    [{ isLoopback: false, allowAnonymous: true }, undefined, undefined],
+    [{ isLoopback: false }, 0x87, 0x87],
+    [{ allowAnonymous: false }, 0x87, 0x87],
+  ] as const;
+  for (const [door, before, after] of cases) {
+    const { chain, accounts } = await make(door, false);
+    const refusal = () => chain.presentRefusal(anonymous, URL)?.reasonCode;
+    assertEquals(refusal(), before);
+    accounts.set("sensor-1", undefined);
+    assertEquals(refusal(), after);
+    assertEquals(chain.presentRefusal({ ...anonymous, userName: "sensor-1" }, URL), undefined);
+    assertEquals(chain.presentRefusal(anonymous, "mqtt://[::1]:1")?.reasonCode, 0x87, "of a door nobody knows");
+  }
+});
+
 Deno.test("With accounts nobody comes in without a proof, on loopback neither", async () => {
   assertEquals(await outcomes(kinds("accounts")), {
     nothing: "87",
