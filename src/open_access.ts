@@ -4,8 +4,10 @@
 import { resolve } from "node:path";
 import { AccountsAuthenticator } from "./auth/accounts_authenticator.ts";
 import { type AccountsSource, NO_ACCOUNTS } from "./auth/accounts.ts";
-import { ACCOUNTS_FILE_NAME, AccountsStore } from "./auth/accounts_store.ts";
-import { isRemote } from "./auth/accounts_store_place.ts";
+import { AccountsError, AccountsStore } from "./auth/accounts_store.ts";
+import { readHead } from "./auth/accounts_store_change.ts";
+import { accountsPlace, isRemote } from "./auth/accounts_store_place.ts";
+import { keptSecret } from "./auth/accounts_store_secret.ts";
 import { AccountsView } from "./auth/accounts_view.ts";
 import { AclAuthorizer } from "./auth/acl_authorizer.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
@@ -36,17 +38,12 @@ export interface Access {
   close(): Promise<void>;
 }
 
-/** The path or URL of the accounts. */
-export function accountsPlace({ accounts, dataDir }: Config): string {
-  return accounts ?? resolve(dataDir, ACCOUNTS_FILE_NAME);
-}
-
 /** Looks whether there are accounts, and makes nothing. @throws AccountsError */
 export async function hasAccounts(config: Config): Promise<boolean> {
   const place = accountsPlace(config);
   if (!isRemote(place) && !exists(place)) return false;
   using store = await AccountsStore.open(place, { create: false });
-  return (await store.read()).isClosed;
+  return (await readHead(store.kv)).state.isClosed;
 }
 
 /** @throws AccountsError, JwtKeyError */
@@ -62,7 +59,8 @@ export async function openAccess(
   try {
     const attempts = new LoginAttempts(limits, clock, log);
     const checks = new PasswordChecks(limits, clock);
-    const accounts = new AccountsAuthenticator({ accounts: source, checks, attempts, log });
+    const pretenceSecret = await pretenceSecretOf(view, log);
+    const accounts = new AccountsAuthenticator({ accounts: source, checks, attempts, log, pretenceSecret });
     const jwt = await openJwt(config, { accounts: source, attempts, limits, clock, log });
     const certificates = new Map(listeners.map(({ listener, config: { certificateUserName } }) => [
       listener.url,
@@ -116,6 +114,19 @@ async function openView(config: Config, log: Log): Promise<{ view: AccountsView 
   const create = config.durability !== "off";
   const view = await AccountsView.open({ place, create, pollMs: config.limits.accountsPollMs, log });
   return { view, notices: [] };
+}
+
+/** @returns undefined: the authenticator makes one for this process. */
+async function pretenceSecretOf(view: AccountsView | undefined, log: Log): Promise<Uint8Array | undefined> {
+  if (view?.store === undefined) return undefined;
+  try {
+    return await keptSecret(view.store.kv);
+  } catch (error) {
+    // A disk that is full is no reason to stand still.
+    if (!(error instanceof AccountsError)) throw error;
+    log.warning(`The salts of users that do not exist will be others after a restart: ${error.message}`);
+    return undefined;
+  }
 }
 
 /** Loaded only by those who use it. */

@@ -9,8 +9,9 @@
  * ["role", name]              RoleRecord
  * ["rule", number]            AclRule
  * ["ban", kind, name]         BanRecord
- * ["client", clientId]        a ClientRecord, and whose it is           these three: accounts_store_clients.ts,
- * ["client-id", hash, part]   the bytes of a long Client Identifier     without a change of the version
+ * ["pretence-secret"]         32 bytes: accounts_store_secret.ts; as what follows, without a change of the version
+ * ["client", clientId]        a ClientRecord, and whose it is           these three: accounts_store_clients.ts
+ * ["client-id", hash, part]   the bytes of a long Client Identifier
  * ["gone", atMs, clientId]    true: of a Client that is not connected
  * ```
  * @module */

@@ -10,6 +10,7 @@ const NAME_IN_KEY_BYTES_MAX = 96;
 
 export const FORMAT_KEY: Deno.KvKey = ["quetzal", "format"];
 export const STATE_KEY: Deno.KvKey = ["version"];
+export const SECRET_KEY: Deno.KvKey = ["pretence-secret"];
 export const USER = "user";
 export const ROLE = "role";
 export const RULE = "rule";

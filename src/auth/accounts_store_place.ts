@@ -36,6 +36,11 @@ export function isRemote(place: string): boolean {
   return /^https?:\/\//i.test(place);
 }
 
+/** The path or URL of the accounts of a broker with this configuration. */
+export function accountsPlace({ accounts, dataDir }: { accounts?: string; dataDir: string }): string {
+  return accounts ?? resolve(dataDir, ACCOUNTS_FILE_NAME);
+}
+
 /** How often this process has each file open, by its real path: see `checkFile`. */
 const openFiles = new Map<string, number>();
 

@@ -1,9 +1,9 @@
 /** `user …`, `role …`, `acl …`, `ban …`, `client …`, `import …`: opens the accounts, does what was asked, and says so to
  * people or to tools. A broker that runs sees the change by itself. @module */
 
-import { join } from "node:path";
 import { escapeControls } from "../base/log.ts";
-import { ACCOUNTS_FILE_NAME, AccountsError, AccountsStore } from "../auth/accounts_store.ts";
+import { AccountsError, AccountsStore } from "../auth/accounts_store.ts";
+import { accountsPlace } from "../auth/accounts_store_place.ts";
 import type { Config } from "../config/config.ts";
 import type { AccountCommandName } from "./account_commands.ts";
 import { type AccountAction, AccountTask } from "./account_task.ts";
@@ -43,8 +43,7 @@ export async function runAccountCommand(
   commandLine: CommandLine,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  // Where the broker of this configuration has them, too.
-  const place = config.accounts ?? join(config.dataDir, ACCOUNTS_FILE_NAME);
+  const place = accountsPlace(config);
   const create = MAKING.includes(command) && !commandLine.flags.has("dry-run");
   try {
     const accounts = await openAccounts(place, create);

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { AccountsError, AccountsStore } from "../../src/auth/accounts_store.ts";
+import { keptSecret } from "../../src/auth/accounts_store_secret.ts";
 import { AccountsFolder, numbersOf, oldCredentials, refusal, rule, scramCredentials } from "../support/accounts.ts";
 
 Deno.test("AccountsStore keeps users, roles, rules and bans in its file", async () => {
@@ -300,4 +301,19 @@ Deno.test("AccountsStore says that it was closed, and may be closed again", asyn
   store.close();
   store.close();
   await assertRejects(() => store.users(), AccountsError, "were closed");
+});
+
+Deno.test("keptSecret() is made once, however many ask, and is no change of accounts", async () => {
+  using folder = new AccountsFolder();
+  const stores = [await folder.open(), await folder.open()];
+  const made = await Promise.all([...stores, ...stores].map(({ kv }) => keptSecret(kv)));
+  assertEquals(new Set(made.map((secret) => secret.toHex())).size, 1);
+  assertEquals(made[0].length, 32);
+  assertNotEquals(made[0], new Uint8Array(32));
+  assertEquals((await stores[0].read()).version, 0);
+  for (const store of stores) store.close();
+  const later = await folder.open(false);
+  assertEquals(await keptSecret(later.kv), made[0]);
+  await later.kv.commit(later.kv.atomic().set(["pretence-secret"], "damaged"));
+  assertEquals((await keptSecret(later.kv)).length, 32);
 });
