@@ -144,6 +144,8 @@ export interface Message {
   readonly qos: QoS;
   readonly retain: boolean;
   readonly dup: boolean;
+  /** 0 at QoS 0; for tools that show it. */
+  readonly packetIdentifier: number;
   readonly properties: MessageProperties & Pick<Properties, "subscriptionIdentifiers">;
   /** The payload as UTF-8 text; what is none becomes U+FFFD. */
   text(): string;
