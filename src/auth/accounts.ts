@@ -1,5 +1,6 @@
 /** Contract: what the broker knows of accounts, in memory, as of the last change. Types only; `accounts_view.ts` keeps it
- * up to date from the store. Maps and lists are never changed in place: a change is a new `Accounts`. @module */
+ * up to date from the store. Maps and lists are never changed in place: a change is a new `Accounts`. Except for better
+ * credentials, which are no change of what anybody may do. @module */
 
 import type { AclRule, BanRecord, RoleRecord, UserRecord } from "./account_records.ts";
 

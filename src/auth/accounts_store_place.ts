@@ -12,6 +12,11 @@ const COMPANIONS = ["-wal", "-shm"];
 const TOKEN_VARIABLE = "DENO_KV_ACCESS_TOKEN";
 /** Of Deno KV. */
 const KEYS_AT_ONCE_MAX = 10;
+/** Records that Deno KV reads and unpacks in one go: fewer, shorter waits of others. From far away, each go takes its time. */
+const LISTED_AT_ONCE = 20;
+const LISTED_AT_ONCE_REMOTE = 500;
+/** How long others in this thread wait at most, about, while many records are gone through. */
+const SLICE_MS = 4;
 /** Others hold the file for a millisecond; one that does so for seconds stands still. */
 const LOCKED_MS_MAX = 10_000;
 const LOCKED_DELAY_MS_MAX = 10;
@@ -115,10 +120,16 @@ export class AccountsKv implements Disposable {
     return (await Promise.all(parts)).flat();
   }
 
-  /** In the order of their keys; not at one instant. */
+  /** In the order of their keys; not at one instant, and in slices between which everything else in this thread has its
+   * turn. */
   async *list(prefix: Deno.KvKey, limit?: number): AsyncGenerator<Deno.KvEntry<unknown>> {
-    const entries = this.#kv.list<unknown>({ prefix }, limit === undefined ? {} : { limit });
-    for (;;) {
+    const batchSize = this.#file === undefined ? LISTED_AT_ONCE_REMOTE : LISTED_AT_ONCE;
+    const entries = this.#kv.list<unknown>({ prefix }, limit === undefined ? { batchSize } : { batchSize, limit });
+    for (let sliceMs = performance.now();;) {
+      if (performance.now() - sliceMs >= SLICE_MS) {
+        await delay(0);
+        sliceMs = performance.now();
+      }
       const next = await this.#tell(() => entries.next());
       if (next.done) return;
       yield next.value;

@@ -69,17 +69,17 @@ export class AccountsView implements AccountsSource {
     return () => void this.#watchers.delete(watcher);
   }
 
-  /** Those in memory change, too, without a new version: nobody's rights are others, and nobody is told. */
+  /** Those in memory change, too, in place and without a new version: nobody's rights are others, nobody is told, and
+   * nothing is worked out anew. */
   async upgradeCredentials(user: UserRecord, credentials: Credentials): Promise<void> {
     if (this.#isClosed) return;
     try {
       const present = await this.#store?.upgradeCredentials(user, credentials);
-      const known = this.#data?.users.get(user.name);
+      const users = this.#data?.users as Map<string, UserRecord> | undefined;
+      const known = users?.get(user.name);
       // One who was removed, or whose password was set anew, is for the next look.
-      if (this.#data === undefined || present === undefined || known?.credential !== present.credential) return;
-      const upgraded = { ...known, credentials: present.credentials };
-      this.#data = { ...this.#data, users: new Map(this.#data.users).set(user.name, upgraded) };
-      this.#accounts = { ...this.#accounts, users: this.#data.users };
+      if (users === undefined || present === undefined || known?.credential !== present.credential) return;
+      users.set(user.name, { ...known, credentials: present.credentials });
     } catch (error) {
       // The old ones serve as well.
       this.#trouble("Better credentials are not kept", error);

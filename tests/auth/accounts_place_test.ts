@@ -55,6 +55,25 @@ Deno.test("AccountsStore.open() takes an empty file for accounts that are being 
   assertEquals((await (await folder.open(false)).users()).length, 1);
 });
 
+Deno.test("AccountsKv.list() lets others have their turn, however many records there are and whatever each costs", async () => {
+  using folder = new AccountsFolder();
+  const { kv } = await folder.open();
+  const operation = kv.atomic();
+  for (let number = 0; number < 10; number++) operation.set(["x", number], number);
+  await kv.commit(operation);
+  let turns = 0;
+  const timer = setInterval(() => turns++, 0);
+  let listed = 0;
+  for await (const _ of kv.list(["x"])) {
+    listed++;
+    for (const endMs = performance.now() + 10; performance.now() < endMs;);
+  }
+  clearInterval(timer);
+  // Without them there is one at most, while the file is read.
+  assert(turns >= 5, `${turns} turns`);
+  assertEquals(listed, 10);
+});
+
 Deno.test("AccountsStore.open() leaves files of others as they are", async () => {
   using parent = new TemporaryFolder();
   Deno.writeTextFileSync(parent.file("text"), "no database\n".repeat(100));

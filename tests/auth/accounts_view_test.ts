@@ -305,8 +305,10 @@ Deno.test("AccountsView.upgradeCredentials() changes what is in memory and in th
   const view = await folder.view();
   let told = 0;
   view.watch(() => told++);
-  const { version } = view.accounts;
+  const before = view.accounts;
+  const { version } = before;
   await view.upgradeCredentials(old, scramCredentials(1));
+  assert(view.accounts === before, "nobody has to work out rights anew");
   const upgraded = { ...old, credentials: scramCredentials(1) };
   assertEquals(view.accounts.users.get("reader"), upgraded);
   assertEquals(await other.user("reader"), upgraded);
