@@ -13,7 +13,8 @@ import {
 const SCRIPT = fileURLToPath(new URL("paho_client.py", import.meta.url));
 /** The first one that has Paho: the one on the PATH may not be the system's. */
 const INTERPRETERS = ["python3", "/usr/bin/python3", "python"];
-const interpreter = await findInterpreter();
+/** A Python that has Paho. */
+export const interpreter = await findInterpreter();
 let counter = 0;
 
 export const paho: ClientProgram = {
