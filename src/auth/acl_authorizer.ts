@@ -19,14 +19,17 @@ export interface AclAuthorizerParts {
 
 export interface AclAuthorizerOptions {
   /** Topics of one identity on which a verdict is remembered; beyond, all of them are forgotten. A gateway's worth, and
-   * no more than a hostile Client with ever new topics may cost. Default 1,024. */
+   * no more than a hostile Client with ever new topics may cost: so a long one counts as several. Default 1,024. */
   readonly verdictsPerIdentityMax?: number;
-  /** The same of all identities together; some 25 MB. Default 262,144. */
+  /** The same of all identities together; some 25 MB, and with the longest topics 60. Default 262,144. */
   readonly verdictsMax?: number;
 }
 
 const VERDICTS_PER_IDENTITY_MAX = 1_024;
 const VERDICTS_MAX = 262_144;
+
+/** Of a Topic Name: each such part of it takes about as much memory as an entry of a Map. */
+const CHARS_COUNTED_AS_ONE = 128;
 
 /** Of one topic, in one number: each request has a bit for "known" and one for "allowed". */
 const KNOWN = { publish: 1, retain: 2, receive: 4 } as const;
@@ -36,6 +39,8 @@ interface Remembered {
   readonly rights: Rights;
   /** By Topic Name. */
   readonly verdicts: Map<string, number>;
+  /** Of `verdicts`, long topics counted as several. */
+  count: number;
 }
 
 export class AclAuthorizer implements Authorizer {
@@ -65,7 +70,7 @@ export class AclAuthorizer implements Authorizer {
     });
   }
 
-  /** Remembered; also those of identities that are gone, until all are forgotten. */
+  /** Remembered, long topics counted as several; also those of identities that are gone, until all are forgotten. */
   get verdictCount(): number {
     return this.#verdictCount;
   }
@@ -118,22 +123,27 @@ export class AclAuthorizer implements Authorizer {
     const known = verdicts.get(topicName) ?? 0;
     if ((known & bit) !== 0) return (known & (bit << ALLOWED_SHIFT)) !== 0;
     const { allowed } = rights.decide(request, topicName);
-    this.#remember(verdicts, topicName, known | bit | (allowed ? bit << ALLOWED_SHIFT : 0));
+    this.#remember(remembered, topicName, known | bit | (allowed ? bit << ALLOWED_SHIFT : 0));
     return allowed;
   }
 
-  #remember(verdicts: Map<string, number>, topicName: string, verdict: number): void {
+  #remember(remembered: Remembered, topicName: string, verdict: number): void {
+    const { verdicts } = remembered;
     if (!verdicts.has(topicName)) {
-      if (verdicts.size >= this.#verdictsPerIdentityMax) {
-        this.#verdictCount -= verdicts.size;
+      const count = 1 + Math.floor(topicName.length / CHARS_COUNTED_AS_ONE);
+      if (count > this.#verdictsPerIdentityMax) return;
+      if (remembered.count + count > this.#verdictsPerIdentityMax) {
+        this.#verdictCount -= remembered.count;
         verdicts.clear();
+        remembered.count = 0;
       }
       // Some belong to identities that are gone: nobody counts them down. So now and then all are forgotten.
-      if (this.#verdictCount >= this.#verdictsMax) {
+      if (this.#verdictCount + count > this.#verdictsMax) {
         this.#forget();
         return;
       }
-      this.#verdictCount++;
+      remembered.count += count;
+      this.#verdictCount += count;
     }
     verdicts.set(topicName, verdict);
   }
@@ -143,7 +153,7 @@ export class AclAuthorizer implements Authorizer {
     let remembered = this.#remembered.get(identity);
     if (remembered === undefined) {
       this.#index ??= new AclIndex(this.#accounts);
-      remembered = { rights: this.#index.rightsOf(identity), verdicts: new Map() };
+      remembered = { rights: this.#index.rightsOf(identity), verdicts: new Map(), count: 0 };
       this.#remembered.set(identity, remembered);
     }
     return remembered;
@@ -153,7 +163,11 @@ export class AclAuthorizer implements Authorizer {
   #renew(): void {
     const { accounts } = this.#source;
     if (accounts === this.#accounts) return;
+    const isSameVersion = accounts.version === this.#accounts.version;
     this.#accounts = accounts;
+    // Somebody's credentials are hashed better: nobody's rights are others. When all log in for the first time after an
+    // import, this would be the end of all verdicts some hundred times a second.
+    if (isSameVersion) return;
     this.#index = undefined;
     this.#bans = undefined;
     this.#claims = undefined;

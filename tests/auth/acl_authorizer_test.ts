@@ -194,6 +194,36 @@ Deno.test("more topics than are remembered get the right answers all the same", 
   }
 });
 
+Deno.test("long topics count as several, so that what is remembered of them stays small, too", () => {
+  const source = new ChangingAccounts({ isClosed: true, rules: rulesOf("allow everyone publish #") });
+  const options = { verdictsPerIdentityMax: 100, verdictsMax: 250 };
+  const authorizer = new AclAuthorizer({ source, clock: new FakeClock() }, options);
+  const identities = Array.from({ length: 8 }, (_, index) => identityOf({ clientId: `sensor-${index}` }));
+  const counts: number[] = [];
+  for (const identity of identities) {
+    // 30 each: after three, the fourth takes their place.
+    for (let topic = 0; topic < 4; topic++) {
+      assertEquals(authorizer.mayPublish(identity, `${topic}`.padEnd(29 * 128, "x"), 0, false), true);
+      counts.push(authorizer.verdictCount);
+    }
+  }
+  assertEquals(counts.slice(0, 8), [30, 60, 90, 30, 60, 90, 120, 60]);
+  assertEquals(Math.max(...counts), 240);
+  const before = authorizer.verdictCount;
+  assertEquals(authorizer.mayPublish(identities[0], "x".repeat(100 * 128), 0, false), true);
+  assertEquals(authorizer.verdictCount, before, "one that alone would be too much is not remembered");
+});
+
+Deno.test("verdicts outlive credentials that are hashed better, and the index of rules is not made anew for that", () => {
+  const source = new ChangingAccounts({ isClosed: true, rules: rulesOf("allow everyone publish a") });
+  const authorizer = authorizerOf(source);
+  const identity = identityOf();
+  assertEquals(authorizer.mayPublish(identity, "a", 0, false), true);
+  source.replaceSilently();
+  assertEquals(authorizer.mayPublish(identity, "b", 0, false), false);
+  assertEquals(authorizer.verdictCount, 2);
+});
+
 Deno.test("a client of before the restart keeps what it is to receive; when it is back, its token decides", () => {
   const source = new ChangingAccounts({ isClosed: true, rules: rulesOf("deny user greenhouse subscribe b") });
   const authorizer = authorizerOf(source);
