@@ -48,6 +48,9 @@ interface Check {
   isRunning: boolean;
 }
 
+/** Then everybody else has a turn: thousands may have asked the same, and each answer is a CONNACK at least. */
+const ANSWERS_IN_A_ROW_MAX = 16;
+
 export class PasswordChecks {
   readonly #limits: PasswordCheckLimits;
   readonly #memory: VerdictMemory;
@@ -229,7 +232,11 @@ export class PasswordChecks {
     this.#checks.delete(check.key);
     this.#runningChecks--;
     if (answer.kind !== "failed") this.#memory.remember(check.key, answer.kind === "right");
-    for (const asker of check.askers) this.#tell(check.key, asker, answer);
+    let inARow = 0;
+    for (const asker of check.askers) {
+      this.#tell(check.key, asker, answer);
+      if (++inARow % ANSWERS_IN_A_ROW_MAX === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    }
   }
 
   #tell(key: string, asker: Asker, answer: PasswordAnswer): void {

@@ -217,3 +217,13 @@ Deno.test("PasswordChecks.whenIdle() takes no more than may wait", async () => {
   await ask(question("right")).answered;
   assertEquals(answers, ["a:x1 wrong", "one", "two", "a:right right"]);
 });
+
+Deno.test("PasswordChecks gives everybody else a turn between many that asked the same, and forgets none", async () => {
+  const { ask, answers } = make();
+  const asked = Array.from({ length: 100 }, (_, number) => ask(question("right"), String(number)));
+  let answersAtFirstTurn = 0;
+  asked[0].answered.then(() => setTimeout(() => answersAtFirstTurn = answers.length, 0));
+  await Promise.all(asked.map(({ answered }) => answered));
+  assert(answersAtFirstTurn > 0 && answersAtFirstTurn <= 32, String(answersAtFirstTurn));
+  assertEquals(answers, asked.map((_, number) => `${number} right`));
+});
