@@ -34,3 +34,11 @@ export function portPermissionHint(port: number, option: string): string {
     ? `ports below 1024 are for privileged users; choose another one with ${option}, such as 1883`
     : `choose another one with ${option}`;
 }
+
+/** Where a user's programs keep what the user set. undefined: the environment does not say. */
+export function configFolder(environment: Readonly<Record<string, string>>): string | undefined {
+  if (WINDOWS) return environment.APPDATA || undefined;
+  // As the XDG Base Directory Specification has it; a relative path is to be ignored.
+  if (environment.XDG_CONFIG_HOME?.startsWith("/")) return environment.XDG_CONFIG_HOME;
+  return environment.HOME ? `${environment.HOME}/.config` : undefined;
+}

@@ -14,6 +14,10 @@ export interface Terminal {
   readonly askSecret?: (question: string) => string;
   /** What a program gives on standard input. undefined: a person would have to type it. */
   readonly input?: () => ReadableStream<Uint8Array>;
+  /** Bytes as they are, to standard output; resolves when they are on their way. undefined: lines alone. */
+  readonly write?: (bytes: Uint8Array) => Promise<void>;
+  /** A person looks at standard output. */
+  readonly isWatched?: boolean;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -29,8 +33,14 @@ export function processTerminal(): Terminal {
     progress: Deno.stderr.isTerminal() ? showProgress : undefined,
     askSecret: isSomebodyThere ? askSecret : undefined,
     input: Deno.stdin.isTerminal() ? undefined : () => Deno.stdin.readable,
+    write: writeAll,
+    isWatched: Deno.stdout.isTerminal(),
     environment: environmentVariables(),
   };
+}
+
+async function writeAll(bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
 }
 
 function askSecret(question: string): string {
