@@ -9,8 +9,8 @@
  *          "jwt"          the password looks like a token
  *          "accounts"     there is a user name or a password, and it does not look like a token if the door takes tokens
  *     4. None, and CONNECT has a user name or a password: refused.
- *     5. Anonymous: let in if the door allows it. Where nobody said so, it does on loopback, as long as there are no accounts;
- *        with the first one, those that came in so have to go.
+ *     5. Anonymous: let in if the door allows it. Where nobody said so, it does on loopback if it asks for neither tokens nor
+ *        certificates, as long as there are no accounts; with the first one, those that came in so have to go.
  *
  * @module */
 
@@ -26,7 +26,7 @@ export type AuthenticatorKind = typeof AUTHENTICATOR_KINDS[number];
 
 /** A listener, as far as it matters here. */
 export interface Door {
-  /** undefined = on loopback, as long as there are no accounts. */
+  /** undefined = on loopback, as long as nothing says who a Client is: neither accounts, nor tokens, nor certificates. */
   readonly allowAnonymous: boolean | undefined;
   readonly isLoopback: boolean;
   /** In the order in which they are asked whether there is something for them. */
@@ -86,7 +86,7 @@ export class AuthenticatorChain implements Authenticator {
   }
 
   #allowsAnonymous(door: Door): boolean {
-    return door.allowAnonymous ?? (door.isLoopback && !this.parts.source.accounts.isClosed);
+    return door.allowAnonymous ?? (door.isLoopback && isForAccountsOnly(door) && !this.parts.source.accounts.isClosed);
   }
 
   #anonymous(door: Door, answer: (verdict: AuthenticationVerdict) => void): void {

@@ -39,7 +39,7 @@ export interface ListenerConfig {
   readonly webSocket: ListenerWebSocket | undefined;
   /** Addresses and networks of proxies; [] = nobody speaks PROXY protocol. */
   readonly proxyProtocolFrom: readonly string[];
-  /** undefined = on a loopback address, and only while there is no account. */
+  /** undefined = on a loopback address, while there is no account, where no token or certificate is asked for. */
   readonly allowAnonymous: boolean | undefined;
   readonly authenticators: readonly AuthenticatorName[];
   readonly certificateUserName: CertificateName;

@@ -73,7 +73,7 @@ export const configSchema = v.strictObject({
   allowAnonymous: keyOrNothing(
     v.boolean(),
     "let clients in that show no user name: true = all of them, with the rules for anonymous clients; false = none; " +
-      "left out: on loopback addresses only, and only while there is no account",
+      "left out: on loopback addresses only, while there is no account, where no token or certificate is asked for",
   ),
   authenticators: keyOrNothing(authenticatorsSchema, ABOUT.authenticators),
   certificateUserName: key(certificateUserNameSchema, "common-name", ABOUT.certificateUserName),

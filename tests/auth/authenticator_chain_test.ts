@@ -133,7 +133,7 @@ Deno.test("A door for tokens alone: a password is no proof there, and nobody is 
     const found = await outcomes(kinds("jwt"), isClosed);
     assertEquals([found.password, found["wrong password"], found.name], ["86", "86", "86"]);
     assertEquals([found.token, found["bad token"]], ["by-token", "86"]);
-    assertEquals(found.nothing, isClosed ? "87" : "anonymous");
+    assertEquals(found.nothing, "87");
   }
 });
 
@@ -147,7 +147,16 @@ Deno.test("Certificates: the order of the list decides which proof counts when t
   assertEquals([last.certificate, last["certificate and password"]], ["by-certificate", "sensor-1"]);
   assertEquals(last["certificate and token"], "by-token");
   const without = await outcomes(kinds("certificate"), false);
-  assertEquals([without.certificate, without.nothing, without.password], ["by-certificate", "anonymous", "86"]);
+  assertEquals([without.certificate, without.nothing, without.password], ["by-certificate", "87", "86"]);
+});
+
+Deno.test("A door for tokens or certificates lets in no one else, also on loopback without accounts, unless it says so", async () => {
+  for (const kind of ["jwt", "certificate"] as const) {
+    for (const authenticators of [[kind], ["accounts", kind]] as const) {
+      assertEquals((await outcomes({ authenticators }, false)).nothing, "87", kind);
+      assertEquals((await outcomes({ authenticators, allowAnonymous: true }, false)).nothing, "anonymous", kind);
+    }
+  }
 });
 
 Deno.test("SCRAM is for doors with accounts, when there are any", async () => {
