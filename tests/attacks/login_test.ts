@@ -254,3 +254,43 @@ Deno.test("Attack 20: floods of AUTH: out of turn, replayed, or without an end",
   await assertServes(other);
   assertEquals(await puback(other, "a"), ReasonCode.NoMatchingSubscribers);
 });
+
+Deno.test("Attack 27: bans of everything, of nothing, and of names with wildcards hit whom they name", async () => {
+  await using it = await AccessBroker.start({ users: ["reader"], rules: [rule("#")] });
+  const far = { host: "2001:db8::1" };
+  const other = await it.connect(as("reader"), far);
+  const ban = (kind: "address" | "user" | "client-id", name: string) =>
+    it.store.addBan({ kind, name, untilMs: undefined, reason: "" });
+  for (const name of ["*", "#", "+", "%u", ".*", "reade?"]) {
+    await ban("client-id", name);
+    await ban("user", name);
+  }
+  await it.obeyed();
+  assertEquals((await it.answerTo(as("reader", { clientId: "c" }), far)).reasonCode, Success);
+  for (const clientId of ["*", "#"]) await it.expectRefused(Banned, as("reader", { clientId }), far);
+  await ban("address", "2001:db8::/33");
+  await ban("address", "0.0.0.0/0");
+  await other.expectDisconnect(ReasonCode.AdministrativeAction);
+  for (const host of ["192.0.2.1", "0.0.0.0", "255.255.255.255", "::ffff:192.0.2.1", "2001:db8:7fff::1"]) {
+    await it.expectRefused(Banned, as("reader", { clientId: "c" }), { host });
+  }
+  const beyond = await it.connect(as("reader", { clientId: "c" }), { host: "2001:db8:8000::1" });
+  await assertServes(beyond);
+});
+
+Deno.test("Attack 27: limits of logins at their lowest shut nobody out who has the right password", async () => {
+  const limits = {
+    loginFailuresMax: 0,
+    loginFailuresS: 1,
+    loginBanS: 1,
+    loginAddressesMax: 1,
+    passwordChecksWaitingMax: 0,
+    verdictsRememberedMax: 0,
+    verdictRememberedS: 0,
+    handshakesMax: 1,
+  };
+  await using it = await AccessBroker.start({ users: ["reader"], rules: [rule("#")], config: { limits } });
+  await it.expectRefused(BadUserNameOrPassword, guess(1), HOST);
+  await it.expectRefused(BadUserNameOrPassword, guess(2), NEIGHBOUR);
+  for (const clientId of ["a", "b"]) await assertServes(await it.connect(as("reader", { clientId }), HOST));
+});
