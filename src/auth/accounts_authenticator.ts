@@ -95,7 +95,11 @@ export class AccountsAuthenticator implements Authenticator {
     return new ScramExchange(attempt, hash, {
       attempts: this.#attempts,
       userOf: (userName) => this.#accounts.accounts.users.get(userName),
-      keysOf: (userName, user) => scramKeysOf(user, hash) ?? this.#pretendedKeys(userName, hash),
+      keysOf: (userName, user) => {
+        // Also for those who have keys: the time must not tell.
+        const pretended = this.#pretendedKeys(userName, hash);
+        return scramKeysOf(user, hash) ?? pretended;
+      },
       whyNot: (user) => this.#whyNotAnyMore(user) ?? (scramKeysOf(user, hash) ? undefined : noScram(user)),
     });
   }

@@ -133,10 +133,11 @@ export class LoginAttempts {
 
   #note({ clientId, remoteHost, listenerUrl }: ConnectAttempt, userName: string | undefined, why: string): void {
     if (!this.#log.isEnabled("info")) return;
-    const user = userName === undefined ? "" : ` of u'${cut(userName)}'`;
+    const name = userName === undefined ? undefined : cut(userName);
+    const user = name === undefined ? "" : ` of u'${name}'`;
     this.#log.info(`Login${user} from ${remoteHost} as ${cut(clientId)} failed: ${why}.`, {
       event: "login-failed",
-      userName,
+      userName: name,
       remoteHost,
       clientId,
       listenerUrl,

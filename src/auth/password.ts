@@ -17,8 +17,6 @@ export interface PasswordStrength {
 
 /** OWASP Password Storage Cheat Sheet, PBKDF2. */
 export const PRESENT_STRENGTH: PasswordStrength = { sha256Iterations: 600_000, sha512Iterations: 220_000 };
-/** RFC 7677 §4: at least 4,096. */
-export const ITERATIONS_MIN = 4096;
 /** What a CONNECT can carry. */
 export const PASSWORD_BYTES_MAX = 65_535;
 

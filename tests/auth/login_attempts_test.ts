@@ -1,6 +1,6 @@
 /** Failed logins: how they are counted, slowed down and banned. @module */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertFalse } from "@std/assert";
 import type { AuthenticationVerdict } from "../../src/auth/authenticator.ts";
 import { addressKey, LoginAttempts } from "../../src/auth/login_attempts.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config/limits.ts";
@@ -98,6 +98,8 @@ Deno.test("LoginAttempts: the log says who, from where and why, and a long name 
   const { attempts, log } = make();
   attempts.fail(attemptOf("x", "secret", { remoteHost: "::1" }), "u".repeat(5000), "there is no such user", () => {});
   assertEquals(log.lines, [`Login of u'${"u".repeat(100)}…' from ::1 as client-1 failed: there is no such user.`]);
+  assertEquals(log.lastProperties?.userName, `${"u".repeat(100)}…`);
+  assertFalse(JSON.stringify(log.lastProperties).includes("secret"));
 });
 
 Deno.test("addressKey(): an IPv4 address, or the /64 of an IPv6 address", () => {

@@ -15,7 +15,7 @@ import type { Credentials } from "../../src/auth/credentials.ts";
 import { type After, LoginAttempts } from "../../src/auth/login_attempts.ts";
 import { makeCredentials, type PasswordStrength } from "../../src/auth/password.ts";
 import { PasswordChecks } from "../../src/auth/password_checks.ts";
-import type { Log } from "../../src/base/log.ts";
+import type { Log, LogProperties } from "../../src/base/log.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config/limits.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
@@ -26,10 +26,14 @@ export const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(
 
 export class TestLog implements Log {
   readonly lines: string[] = [];
+  lastProperties: LogProperties | undefined;
   readonly isEnabled = () => true;
   readonly error = (line: string) => void this.lines.push(`error: ${line}`);
   readonly warning = (line: string) => void this.lines.push(`warning: ${line}`);
-  readonly info = (line: string) => void this.lines.push(line);
+  readonly info = (line: string, properties?: LogProperties) => {
+    this.lines.push(line);
+    this.lastProperties = properties;
+  };
   readonly debug = (line: string) => void this.lines.push(line);
 }
 
