@@ -83,20 +83,21 @@ export class AclAuthorizer implements Authorizer {
   connectRefusal(identity: Identity): ConnectRefusal | undefined {
     this.#renew();
     const { userName, clientId, credential } = identity;
+    this.#claims ??= new ClientIdClaims(this.#accounts.users.values());
+    const ofOthers = this.#claims.isOfOthers(clientId, userName) ? { isClientIdOfOthers: true } : undefined;
     this.#bans ??= new BanList(this.#accounts.bans);
     const ban = this.#bans.find(identity, this.#clock.wallMs());
     if (ban !== undefined) {
       const until = ban.untilMs === undefined ? "" : ` until ${new Date(ban.untilMs).toISOString()}`;
-      return { reasonCode: ReasonCode.Banned, why: `this ${BAN_NAMES[ban.kind]} is banned${until}` };
+      return { reasonCode: ReasonCode.Banned, why: `this ${BAN_NAMES[ban.kind]} is banned${until}`, ...ofOthers };
     }
     const user = userName === undefined ? undefined : this.#accounts.users.get(userName);
     let why = accountProblem(this.#accounts, identity);
     if (why === undefined && credential !== undefined && user?.credential !== credential) {
       why = "the user's password was changed";
     }
-    this.#claims ??= new ClientIdClaims(this.#accounts.users.values());
     why ??= this.#claims.refusal(clientId, userName);
-    return why === undefined ? undefined : { reasonCode: ReasonCode.NotAuthorized, why };
+    return why === undefined ? undefined : { reasonCode: ReasonCode.NotAuthorized, why, ...ofOthers };
   }
 
   mayPublish(identity: Identity, topicName: string, _qos: QoS, retain: boolean): boolean {

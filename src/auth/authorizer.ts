@@ -30,6 +30,8 @@ export interface ConnectRefusal {
   readonly reasonCode: ReasonCode;
   /** For the log and the Reason String. */
   readonly why: string;
+  /** true: the Client Identifier belongs to others now. What this Client left behind under it does not keep them out. */
+  readonly isClientIdOfOthers?: boolean;
 }
 
 export interface Authorizer {

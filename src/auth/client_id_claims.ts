@@ -63,21 +63,27 @@ export class ClientIdClaims {
 
   /** @param userName undefined = anonymous. @returns why not, or undefined when it may. */
   refusal(clientId: string, userName: string | undefined): string | undefined {
+    const own = this.#claimsOf(userName);
+    if (own !== undefined && !this.#written.has(clientId) && !own.some((claim) => matches(claim, clientId))) {
+      return "the user may not use this Client Identifier";
+    }
+    return this.isOfOthers(clientId, userName) ? "this Client Identifier belongs to another user" : undefined;
+  }
+
+  /** Somebody has claimed it, and this user has not. */
+  isOfOthers(clientId: string, userName: string | undefined): boolean {
     const owners = this.#written.get(clientId);
-    if (owners !== undefined) {
-      return userName !== undefined && owners.has(userName)
-        ? undefined
-        : "this Client Identifier belongs to another user";
-    }
-    const own = userName === undefined ? undefined : this.#byUser.get(userName);
-    if (own !== undefined) {
-      return own.some((claim) => matches(claim, clientId)) ? undefined : "the user may not use this Client Identifier";
-    }
+    if (owners !== undefined) return userName === undefined || !owners.has(userName);
+    if (this.#claimsOf(userName)?.some((claim) => matches(claim, clientId))) return false;
     for (const length of this.#beginningLengths) {
       if (length > clientId.length) continue;
       const claims = this.#byBeginning.get(clientId.slice(0, length));
-      if (claims?.some((claim) => matches(claim, clientId))) return "this Client Identifier belongs to another user";
+      if (claims?.some((claim) => matches(claim, clientId))) return true;
     }
-    return undefined;
+    return false;
+  }
+
+  #claimsOf(userName: string | undefined): readonly Claim[] | undefined {
+    return userName === undefined ? undefined : this.#byUser.get(userName);
   }
 }

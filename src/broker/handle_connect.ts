@@ -63,9 +63,9 @@ export function finishConnect(broker: Broker, connection: Connection, verdict: A
     return refuse(ReasonCode.NotAuthorized, "the Will Topic is not allowed");
   }
   let former = currentSession(broker, clientId);
-  // What somebody without a name left behind must not keep out who has one, and nothing of it is handed on.
-  const isGivenUp = former !== undefined && former.userName === undefined && identity.userName !== undefined;
-  if (former !== undefined && !isGivenUp && former.userName !== identity.userName) {
+  const isForeign = former !== undefined && former.userName !== identity.userName;
+  const isGivenUp = isForeign && givesWay(broker, former!);
+  if (isForeign && !isGivenUp) {
     return refuse(ReasonCode.NotAuthorized, "this Client Identifier belongs to a session of another user");
   }
   const sessionExpiryInterval = grantedSessionExpiry(broker, packet);
@@ -101,6 +101,13 @@ export function finishConnect(broker: Broker, connection: Connection, verdict: A
   // The session that is not present may have been deleted by the CONNECT before this one: that must be safe, too.
   else if (isDeletionUnsafe(broker, clientId)) broker.gate.whenSafe(answer);
   else broker.gate.afterChanges(changes, answer);
+}
+
+/** What somebody without a name left behind must not keep out who has one, nor what anybody left behind those to whom the
+ * Client Identifier belongs by now. Nothing of it is handed on. */
+function givesWay(broker: Broker, former: ClientSession): boolean {
+  return former.userName === undefined ||
+    broker.authorizer.connectRefusal(former.identity)?.isClientIdOfOthers === true;
 }
 
 /** Why a CONNECT cannot be accepted, whoever sends it. */

@@ -95,6 +95,7 @@ Deno.test("AclAuthorizer.connectRefusal() keeps a Client Identifier for its user
       assertEquals(refusal(userName, clientId), {
         reasonCode: ReasonCode.NotAuthorized,
         why: "this Client Identifier belongs to another user",
+        isClientIdOfOthers: true,
       });
     }
     assertEquals(refusal(userName, "sensor-2"), undefined);
@@ -102,6 +103,9 @@ Deno.test("AclAuthorizer.connectRefusal() keeps a Client Identifier for its user
   source.change({ users: usersOf({ name: "greenhouse" }, { name: "garden", clientIds: ["sensor-2"] }) });
   assertEquals(refusal("greenhouse", "sensor-1"), undefined);
   assertEquals(refusal("greenhouse", "sensor-2")?.reasonCode, ReasonCode.NotAuthorized);
+  source.change({ bans: [ban("address", "192.0.2.1")] });
+  assertEquals(refusal("greenhouse", "sensor-1")?.isClientIdOfOthers, undefined);
+  assertEquals(refusal("greenhouse", "sensor-2")?.isClientIdOfOthers, true, "also of who is banned");
 });
 
 Deno.test("a change of the accounts takes every remembered verdict away, and the broker hears of it afterwards", () => {

@@ -46,6 +46,11 @@ Deno.test("ClientIdClaims: where claims meet, each user may; what is written out
   assertEquals(claims.refusal("sensor-7", "north"), OTHERS);
   assertEquals(claims.refusal("sensor-7", "south"), undefined);
   assertEquals(claims.refusal("sensor-7", "west"), undefined);
+  const whose = (clientId: string) =>
+    ["north", "south", "west", "other", undefined].filter((userName) => !claims.isOfOthers(clientId, userName));
+  assertEquals(whose("sensor-1"), ["north", "south"]);
+  assertEquals(whose("sensor-7"), ["south", "west"]);
+  assertEquals(whose("pump-1"), ["north", "south", "west", "other", undefined], "nobody has claimed it");
 });
 
 Deno.test("ClientIdClaims: a * or %u in a user's name is text", () => {
