@@ -12,6 +12,8 @@ import type { Column, Row } from "./table.ts";
 const LAST_SECONDS_MAX = 5;
 const OTHERS_P99_MAX = 50;
 const RULES = 100;
+/** What a patient client does. */
+const RETRY_MS = 1000;
 
 interface Arrival {
   readonly column: string;
@@ -25,6 +27,8 @@ interface Case {
   readonly clients: number;
   readonly userNames: readonly string[];
   readonly accounts: BenchAccounts;
+  /** They were here before the broker was started anew. */
+  readonly hasSessions: boolean;
   readonly isOnAllCores?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -40,6 +44,7 @@ export const RECONNECT: AccessScenario = {
     const sharing: Case = {
       ...{ id: "shared", clients: sharingClients, userNames: shared },
       accounts: benchAccounts([...shared, "other"], RULES),
+      hasSessions: true,
     };
     const owning = (atOnce: number): Case => ({
       ...{
@@ -48,6 +53,7 @@ export const RECONNECT: AccessScenario = {
         userNames: own,
         accounts: benchAccounts([...own, "other"], RULES),
       },
+      hasSessions: false,
       isOnAllCores: true,
       env: { QUETZAL_LIMITS_PASSWORD_CHECKS_AT_ONCE_MAX: String(atOnce) },
     });
@@ -58,15 +64,17 @@ export const RECONNECT: AccessScenario = {
   },
 };
 
-/** First they make their sessions; then the broker is started anew, and they come: cold. Then their network fails: warm. */
+/** Those with sessions make them first; then the broker is started anew. They come: cold. Then their network fails: warm. */
 async function measure(context: AccessContext, of: Case, name: "quetzal" | "mosquitto"): Promise<Arrival[]> {
   const { accounts, env, isOnAllCores } = of;
   await using broker = name === "quetzal"
     ? await startQuetzal(context, { accounts, env, isOnAllCores, durability: "full" })
     : await startMosquitto(context, { accounts });
   const column = name === "quetzal" ? of.id : name;
-  await arrive(context, of, broker);
-  if (name === "quetzal") await broker.process.restart();
+  if (of.hasSessions) {
+    await arrive(context, of, broker);
+    if (name === "quetzal") await broker.process.restart();
+  }
   const at = { column, broker, accounts: { ...accounts, userNames: ["other"] } };
   const runs: Arrival[] = [];
   if (name === "quetzal") {
@@ -90,7 +98,7 @@ async function arrive(context: AccessContext, { clients, userNames }: Case, brok
     STORM_MAIN,
     {
       ...{ port: broker.port(), clients, atOnceMax: clients, clientIdPrefix: "device", cleanSession: false },
-      ...{ protocolVersion: 5, userNames, password: PASSWORD, isKept: true },
+      ...{ protocolVersion: 5, userNames, password: PASSWORD, isKept: true, retryMs: RETRY_MS },
     },
     context.loadCore,
     true,
@@ -116,7 +124,7 @@ function resultOf({ size }: AccessContext, shared: readonly Arrival[], own: read
   );
   const reference = sharedColumns.at(-1)!.id;
   const problems = [...shared, ...own].filter(({ column }) => !column.endsWith("-calm")).flatMap((run) => [
-    ...problemsOf(run, !run.column.startsWith("mosquitto")),
+    ...problemsOf(run, run.column.startsWith("shared")),
     ...(isJudged(run) && run.result.lastMs > LAST_SECONDS_MAX * 1000
       ? [`${run.column}: the last one was let in after ${(run.result.lastMs / 1000).toFixed(2)} s`]
       : []),
@@ -160,6 +168,11 @@ function problemsOf({ column, clients, result, others }: Arrival, hasSessions: b
   return problems;
 }
 
+function refusalsOf({ answers, unanswered }: StormResult): number {
+  const { "0x00": _, ...refusals } = answers;
+  return unanswered + Object.values(refusals).reduce((sum, count) => sum + count, 0);
+}
+
 function rowsOf(columns: readonly Column[], runs: readonly Arrival[], reference: string, limit?: string): Row[] {
   const row = (metric: string, unit: string, digits: number, of: (run: Arrival) => number | undefined, suffix = "") => {
     const values = columns.map(({ id }) => {
@@ -171,6 +184,7 @@ function rowsOf(columns: readonly Column[], runs: readonly Arrival[], reference:
   };
   return [
     { ...row("until the last is let in", "s", 2, ({ result }) => result.lastMs / 1000), limit },
+    row("refused before, and came again", "times", 0, ({ result }) => refusalsOf(result)),
     row("CONNECT to CONNACK p50", "s", 2, ({ result }) => result.answerMs && result.answerMs.p50 / 1000),
     row("CONNECT to CONNACK p99", "s", 2, ({ result }) => result.answerMs && result.answerMs.p99 / 1000),
     row("others: delivery p50 meanwhile", "ms", 1, ({ others }) => others.deliveryMs?.p50),

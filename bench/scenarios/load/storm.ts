@@ -1,6 +1,7 @@
 /** Clients that connect all at once, or one after the other in a few rows, each with its own connection, CONNECT and wait
  * for CONNACK; and what they were answered, how late. @module */
 
+import { delay } from "@std/async/delay";
 import { cpuUsage } from "node:process";
 import { type Carried, openCarrier } from "./carrier.ts";
 import { connectFrame, DISCONNECT, First, type Login } from "./frames.ts";
@@ -23,6 +24,8 @@ export interface StormJob extends Pick<LoadJob, "port" | "carrier" | "caFile"> {
   readonly password?: string;
   /** true: each has a user name and a password that nobody else has, made from these. */
   readonly isEachDifferent?: boolean;
+  /** Who is refused, or not answered, comes again after this time, in ms; left out: nobody does. */
+  readonly retryMs?: number;
   /** true: who was let in stays until the input ends; false: it leaves at once. */
   readonly isKept: boolean;
 }
@@ -83,14 +86,17 @@ export class Storm {
   async #row(): Promise<void> {
     const { clients, seconds = Infinity } = this.job;
     while (this.#begun < clients && performance.now() - this.#startMs < seconds * 1000) {
-      await this.#client(this.#begun++);
+      const index = this.#begun++;
+      while (!await this.#letIn(index) && this.job.retryMs !== undefined) await delay(this.job.retryMs);
     }
   }
 
-  async #client(index: number): Promise<void> {
+  /** One attempt. @returns whether it was let in. */
+  async #letIn(index: number): Promise<boolean> {
     const { clientIdPrefix, cleanSession, protocolVersion, isKept } = this.job;
     const beginMs = performance.now();
     let carried: Carried | undefined;
+    let isIn = false;
     try {
       carried = await openCarrier(this.job);
       await writeAll(
@@ -112,10 +118,11 @@ export class Storm {
         const name = `0x${reasonCode.toString(16).padStart(2, "0").toUpperCase()}`;
         this.#answers[name] = (this.#answers[name] ?? 0) + 1;
         if (reasonCode === 0) {
+          isIn = true;
           if ((answer[at] & 1) === 1) this.#sessionsPresent++;
           if (isKept) {
             this.#kept.push(carried);
-            return;
+            return true;
           }
           await writeAll(carried, DISCONNECT);
         }
@@ -129,6 +136,7 @@ export class Storm {
     } catch {
       // It is closed already.
     }
+    return isIn;
   }
 
   #login(index: number): Login | undefined {
