@@ -1,0 +1,114 @@
+/** One publisher of a bench: sends numbered messages until it is told to stop, in portions between which the event loop
+ * gets its turn: otherwise nothing would be written, and nobody would receive. @module */
+
+import { setImmediate } from "node:timers";
+import type { Client } from "../../client/client.ts";
+import type { BenchCounts } from "./bench_counts.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import { StampedPayload } from "./stamped_payload.ts";
+
+/** Messages of all publishers in one turn of the event loop, flat out. */
+const TURN_MESSAGES = 512;
+/** How often a publisher with a rate looks at what is due. */
+const TICK_MS = 1;
+/** After so many publishes in a row that failed, this one gives up. */
+const FAILURES_MAX = 1000;
+
+export class BenchPublisher {
+  readonly #client: Client;
+  readonly #plan: BenchPlan;
+  readonly #counts: BenchCounts;
+  readonly #number: number;
+  readonly #topicName: string;
+  readonly #payload: StampedPayload;
+  #sequence = 0;
+  #inFlight = 0;
+  #failuresInRow = 0;
+  #isStopped = false;
+  #room: PromiseWithResolvers<void> | undefined;
+  #idle: PromiseWithResolvers<void> | undefined;
+
+  constructor(client: Client, plan: BenchPlan, counts: BenchCounts, number: number, run: number) {
+    this.#client = client;
+    this.#plan = plan;
+    this.#counts = counts;
+    this.#number = number;
+    this.#topicName = `${plan.topic}/${number}`;
+    this.#payload = new StampedPayload(plan.size, run, number);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#room?.resolve();
+  }
+
+  /** @returns after `stop`, when nothing waits for an acknowledgement any more. Never rejects: failures are counted. */
+  async run(): Promise<void> {
+    if (this.#plan.ratePerS === undefined) await this.#runFlatOut();
+    else await this.#runAtRate(this.#plan.ratePerS / this.#plan.publishers);
+    while (this.#inFlight > 0) {
+      this.#idle = Promise.withResolvers();
+      await this.#idle.promise;
+    }
+  }
+
+  async #runFlatOut(): Promise<void> {
+    const portion = Math.max(1, Math.floor(TURN_MESSAGES / this.#plan.publishers));
+    while (!this.#isStopped) {
+      for (let count = 0; count < portion && !this.#isStopped; count++) {
+        const sent = this.#send(performance.now());
+        if (sent !== undefined) await sent;
+      }
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Each message has an instant at which it is due, and its latency begins there: whoever is late with one does not make
+   * the next ones look quick (coordinated omission). */
+  async #runAtRate(perS: number): Promise<void> {
+    const intervalMs = 1000 / perS;
+    // Publishers take turns within an interval.
+    let dueMs = performance.now() + intervalMs * this.#number / this.#plan.publishers;
+    while (!this.#isStopped) {
+      for (; dueMs <= performance.now() && !this.#isStopped; dueMs += intervalMs) {
+        const sent = this.#send(dueMs);
+        if (sent !== undefined) await sent;
+      }
+      await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+    }
+  }
+
+  /** @returns what has to be waited for before the next one; undefined = nothing. */
+  #send(atMs: number): Promise<void> | undefined {
+    const { qos, window } = this.#plan;
+    const payload = this.#payload.stamp(this.#sequence++, atMs);
+    this.#inFlight++;
+    if (qos === 0) return this.#client.publish(this.#topicName, payload).then(this.#sent, this.#failed);
+    // It waits in the outbox, and the next one is stamped meanwhile.
+    this.#client.publish(this.#topicName, payload.slice(), { qos }).then(() => {
+      this.#counts.acknowledgements.record(performance.now() - atMs);
+      this.#sent();
+    }, this.#failed);
+    if (this.#inFlight < window) return undefined;
+    this.#room = Promise.withResolvers();
+    return this.#room.promise;
+  }
+
+  readonly #sent = (): void => {
+    this.#counts.sent[this.#number]++;
+    this.#failuresInRow = 0;
+    this.#finish();
+  };
+
+  readonly #failed = (error: unknown): void => {
+    this.#counts.fail(error);
+    if (++this.#failuresInRow >= FAILURES_MAX) this.stop();
+    this.#finish();
+  };
+
+  #finish(): void {
+    this.#inFlight--;
+    this.#room?.resolve();
+    if (this.#inFlight === 0) this.#idle?.resolve();
+  }
+}
