@@ -20,7 +20,7 @@ export interface JwtSettings {
   readonly keyKind: JwtKeyKind;
   /** `iss` must be this. Default: any. */
   readonly issuer?: string;
-  /** `aud` must be or have this. Default: any. */
+  /** `aud` must be or have this. Default: there must be none, since it would name somebody else. RFC 7519 §4.1.3 */
   readonly audience?: string;
   /** The claim that is the user's name. Default: "sub". */
   readonly userNameClaim?: string;
@@ -99,6 +99,9 @@ export class JwtAuthenticator {
       clockTolerance: clockToleranceS,
       currentDate: new Date(clock.wallMs()),
     });
+    if (payload.aud !== undefined && settings.audience === undefined) {
+      throw new TokenError("it is for an audience, and none is configured");
+    }
     const userName = payload[settings.userNameClaim ?? "sub"];
     if (typeof userName !== "string" || !isPlainName(userName)) throw new TokenError("it names no user");
     if (attempt.userName !== undefined && attempt.userName !== userName) {

@@ -115,8 +115,10 @@ type Fail = (why: string) => JwtKeyError;
 
 function secretKeys(bytes: Uint8Array, fail: Fail): JwtKeys {
   // A public key taken for a secret lets everybody sign.
-  if (new TextDecoder().decode(bytes.subarray(0, 64)).trimStart().startsWith("-----BEGIN")) {
-    throw fail(`is PEM, and no secret: its kind is "public-key"`);
+  const text = new TextDecoder().decode(bytes);
+  if (text.includes("-----BEGIN ")) throw fail(`is PEM, and no secret: its kind is "public-key"`);
+  if (/^\s*\{[^]*"(?:keys|kty)"/.test(text)) {
+    throw fail(`is JSON with keys, and no secret: the kind of a key set is "jwks"`);
   }
   let end = bytes.length;
   while (end > 0 && (bytes[end - 1] === 0x0a || bytes[end - 1] === 0x0d)) end--;

@@ -85,7 +85,7 @@ export const configSchema = v.strictObject({
     publicKeyFile: keyOrNothing(text(), "the public key of who signs tokens with RS256 or ES256, in PEM"),
     jwksFile: keyOrNothing(text(), "the public keys of who signs tokens, as a JSON Web Key Set (RFC 7517)"),
     issuer: keyOrNothing(text(), "what the claim iss must be; left out: anything"),
-    audience: keyOrNothing(text(), "what the claim aud must hold; left out: anything"),
+    audience: keyOrNothing(text(), "what the claim aud must hold; left out: tokens must have none"),
     userNameClaim: key(text(), "sub", "the claim that is the user name"),
     clientIdClaim: keyOrNothing(text(), "the claim that the Client Identifier must be equal to; left out: none"),
     publishClaim: key(text(), "publish", "the claim with the Topic Filters that may be published to"),

@@ -122,6 +122,8 @@ Deno.test("Issuer and audience must be those that are configured", async () => {
   await assertGood(it, await sign({ sub: "x", iss: "https://id.example", aud: ["other", "quetzal"] }));
   await assertBad(it, await sign({ sub: "x", iss: "https://id.example", aud: "other" }), `"aud"`);
   await assertBad(it, await sign({ sub: "x", iss: "https://evil.example", aud: "quetzal" }), `"iss"`);
+  await using without = await open();
+  await assertBad(without, await sign({ sub: "x", aud: "other" }), "it is for an audience");
   await assertBad(it, await sign({ sub: "x" }), "");
 });
 
@@ -243,6 +245,13 @@ Deno.test("Key files that cannot be used say so at the start", async () => {
   const cases = [
     ["secret", "too short", "at least 32"],
     ["secret", rsaPem, `its kind is "public-key"`],
+    [
+      "secret",
+      `Bag Attributes\n    localKeyID: 54 69 6D 65 20 31 36 38 31 30 37 34 30 30 30 30 30 30\n${rsaPem}`,
+      "public-key",
+    ],
+    ["secret", `\n${JSON.stringify({ keys: [await jwk(ec.publicKey, "1")] }, null, 2)}`, `is "jwks"`],
+    ["secret", JSON.stringify(await jwk(ec.publicKey, "1")), `is "jwks"`],
     ["public-key", SECRET, "BEGIN PUBLIC KEY"],
     ["public-key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "a private key"],
     ["public-key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "neither RSA nor"],
