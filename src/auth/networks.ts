@@ -86,45 +86,58 @@ function parseGroups(text: string, isLast: boolean): number[] | undefined {
   return groups;
 }
 
-function isIn(network: Network, words: readonly number[]): boolean {
-  if (network.words.length !== words.length) return false;
-  for (let index = 0; index < words.length; index++) {
-    if (((words[index] & maskOf(network.prefixBits - index * 32)) >>> 0) !== network.words[index]) return false;
-  }
-  return true;
+/** Networks of one size. */
+interface NetworksOfSize<T> {
+  readonly words: number;
+  readonly prefixBits: number;
+  readonly values: Map<string, T[]>;
 }
 
-/** Values at hosts: single ones are one look-up, however many there are; networks are gone through. */
+/** Values at hosts: one look-up for each size of network that is there, however many there are of it. */
 export class NetworkTable<T> {
-  readonly #hosts = new Map<string, T[]>();
-  readonly #networks: { network: Network; value: T }[] = [];
+  /** Hosts that have no address. */
+  readonly #names = new Map<string, T[]>();
+  /** The narrowest first: a single address is the narrowest. */
+  readonly #sizes: NetworksOfSize<T>[] = [];
 
   /** @param name an address, a network, or the name of a host that has no address. */
   add(name: string, value: T): void {
     const network = parseNetwork(name);
-    if (network !== undefined && network.prefixBits < network.words.length * 32) {
-      this.#networks.push({ network, value });
-      return;
-    }
-    const key = keyOf(name, network);
-    const values = this.#hosts.get(key);
-    if (values === undefined) this.#hosts.set(key, [value]);
-    else values.push(value);
+    if (network === undefined) append(this.#names, name, value);
+    else append(this.#sizeOf(network).values, keyOf(network), value);
   }
 
-  /** Values of the address itself first, then of networks in the order in which they were added. */
+  /** Values of the address itself first, then of networks, the narrowest first. */
   at(host: string): T[] {
-    if (this.#hosts.size === 0 && this.#networks.length === 0) return [];
+    if (this.#names.size === 0 && this.#sizes.length === 0) return [];
     const address = parseNetwork(host);
-    const values = [...this.#hosts.get(keyOf(host, address)) ?? []];
-    if (address !== undefined) {
-      for (const { network, value } of this.#networks) if (isIn(network, address.words)) values.push(value);
+    if (address === undefined) return [...this.#names.get(host) ?? []];
+    const found: T[] = [];
+    for (const { words, prefixBits, values } of this.#sizes) {
+      if (words !== address.words.length) continue;
+      const here = values.get(keyOf(masked(address.words, prefixBits)));
+      if (here !== undefined) { for (const value of here) found.push(value); }
     }
-    return values;
+    return found;
+  }
+
+  #sizeOf({ words: { length }, prefixBits }: Network): NetworksOfSize<T> {
+    let size = this.#sizes.find((other) => other.words === length && other.prefixBits === prefixBits);
+    if (size === undefined) {
+      this.#sizes.push(size = { words: length, prefixBits, values: new Map() });
+      this.#sizes.sort((a, b) => b.prefixBits - a.prefixBits);
+    }
+    return size;
   }
 }
 
-/** The same for all spellings of an address. */
-function keyOf(name: string, network: Network | undefined): string {
-  return network === undefined ? name : network.words.join(":");
+function append<T>(values: Map<string, T[]>, key: string, value: T): void {
+  const same = values.get(key);
+  if (same === undefined) values.set(key, [value]);
+  else same.push(value);
+}
+
+/** The same for all spellings. */
+function keyOf({ words }: Network): string {
+  return words.length === 1 ? String(words[0]) : words.join(":");
 }

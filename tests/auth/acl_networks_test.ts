@@ -57,14 +57,14 @@ Deno.test("parseNetwork() takes nothing that could be read in two ways", () => {
   for (const text of none) assertEquals(parseNetwork(text), undefined, text);
 });
 
-Deno.test("NetworkTable gives all values of a host, those of its own address first", () => {
+Deno.test("NetworkTable gives all values of a host, the narrowest network first", () => {
   const table = new NetworkTable<string>();
   table.add("10.0.0.0/8", "wide");
   table.add("10.1.0.0/16", "narrow");
   table.add("10.1.2.3", "own");
   table.add("::ffff:10.1.2.3", "own, as IPv6");
   table.add("fd00::/8", "other");
-  assertEquals(table.at("10.1.2.3"), ["own", "own, as IPv6", "wide", "narrow"]);
+  assertEquals(table.at("10.1.2.3"), ["own", "own, as IPv6", "narrow", "wide"]);
   assertEquals(table.at("10.2.2.3"), ["wide"]);
   assertEquals(table.at("memory"), []);
 });
