@@ -71,7 +71,9 @@ export function handleRightsChanged(broker: Broker, failed: (connection: Connect
 
 function endIfRefused(broker: Broker, connection: Connection): void {
   if (connection.identity === undefined) return;
-  const refusal = broker.authorizer.connectRefusal(connection.identity);
+  const { identity, sink } = connection;
+  const refusal = broker.authorizer.connectRefusal(identity) ??
+    broker.authenticator.presentRefusal?.(identity, sink.listenerUrl);
   if (refusal === undefined) return;
   const { reasonCode, why } = refusal;
   if (connection.state !== ConnectionState.Connected) return refuseAccepted(broker, connection, reasonCode, why);

@@ -450,3 +450,25 @@ Deno.test("A bug with one connection does not keep another one that lost its rig
   await banned.expectDisconnect(ReasonCode.AdministrativeAction);
   await unlucky.expectDisconnect(ReasonCode.UnspecifiedError);
 });
+
+/** Lets in whom it is told to, and asks again. */
+class DoorKeeper extends TrustingAuthenticator {
+  isOpen = true;
+  presentRefusal(identity: Identity, listenerUrl: string) {
+    if (this.isOpen || identity.userName !== undefined) return undefined;
+    return { reasonCode: NotAuthorized, why: `no anonymous clients on ${listenerUrl}` };
+  }
+}
+
+Deno.test("Who came in without a name is closed when its door lets nobody in like that any more", async () => {
+  const authenticator = new DoorKeeper();
+  await using it = await start({ authenticator });
+  const anonymous = await it.broker.connect();
+  const named = await it.broker.connect(as("named"));
+  it.authorizer.refusals = [];
+  await anonymous.expectNothing();
+  authenticator.isOpen = false;
+  it.authorizer.refusals = [];
+  await anonymous.expectDisconnect(NotAuthorized);
+  await named.expectNothing();
+});
