@@ -68,11 +68,15 @@ async function listRules({ accounts }: AccountTask): Promise<Answer> {
   return { lines: table(["NUMBER", "EFFECT", "WHO", "ACTION", "FILTER"], rows, "there are no rules"), json: rules };
 }
 
+/** A client has one of these: rules for others stand between, or together. Of roles and networks it may have several, whose
+ * rules are asked together. */
+const ONE_FOR_EACH_CLIENT: readonly AclRule["subjectKind"][] = ["user", "client-id"];
+
 /** In which they are asked: the most particular subject first, what denies before what allows, then by number. */
 function inOrder(a: AclRule, b: AclRule): number {
-  return ACL_SUBJECT_KINDS.indexOf(a.subjectKind) - ACL_SUBJECT_KINDS.indexOf(b.subjectKind) ||
-    a.subjectName.localeCompare(b.subjectName, "en") ||
-    Number(a.effect === "allow") - Number(b.effect === "allow") || a.number - b.number;
+  const ofKind = ACL_SUBJECT_KINDS.indexOf(a.subjectKind) - ACL_SUBJECT_KINDS.indexOf(b.subjectKind);
+  const ofName = ONE_FOR_EACH_CLIENT.includes(a.subjectKind) ? a.subjectName.localeCompare(b.subjectName, "en") : 0;
+  return ofKind || ofName || Number(a.effect === "allow") - Number(b.effect === "allow") || a.number - b.number;
 }
 
 async function removeRules(task: AccountTask): Promise<Answer> {

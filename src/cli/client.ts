@@ -1,6 +1,7 @@
 /** `client list`, `client show`, `client forget`: the register of clients. @module */
 
 import type { ClientRecord } from "../auth/account_records.ts";
+import { ReasonCode, reasonName } from "../packet/reason_code.ts";
 import type { AccountAction, AccountTask } from "./account_task.ts";
 import { type Answer, CommandError, table, timeText } from "./answer.ts";
 
@@ -44,7 +45,7 @@ function notThere(clientId: string): CommandError {
 }
 
 function describeClient(client: ClientRecord): string[] {
-  const { disconnectedAtMs, disconnectReasonCode, keepAlive } = client;
+  const { disconnectedAtMs, keepAlive } = client;
   const rows = [
     ["client", client.clientId],
     ["user", client.userName ?? "none (anonymous)"],
@@ -57,17 +58,21 @@ function describeClient(client: ClientRecord): string[] {
     ["came last", timeText(client.connectedAtMs)],
     ["connections", String(client.connectCount)],
     ["left last", disconnectedAtMs === undefined ? "never" : timeText(disconnectedAtMs)],
-    ...(disconnectedAtMs === undefined
-      ? []
-      : [["why", [reasonCodeText(disconnectReasonCode), client.disconnectReason].filter(Boolean).join(" ")]]),
+    ...(disconnectedAtMs === undefined ? [] : [["why", whyText(client)]]),
     ["last action", `${client.lastAction}, ${timeText(client.lastActionAtMs)}`],
   ];
   return rows.map(([name, value]) => name.padEnd(COLUMN) + value);
 }
 
-/** "0x8E" */
-function reasonCodeText(reasonCode: number | undefined): string {
-  return reasonCode === undefined ? "" : `0x${reasonCode.toString(16).toUpperCase().padStart(2, "0")}`;
+/** "Session taken over (0x8E): another connection uses this Client Identifier" */
+function whyText({ disconnectReasonCode: code, disconnectReason }: ClientRecord): string {
+  // A connection that is lost has no Reason Code of its own.
+  if (code === undefined || (code === ReasonCode.NormalDisconnection && disconnectReason !== "")) {
+    return disconnectReason;
+  }
+  const name = code === ReasonCode.NormalDisconnection ? "Normal disconnection" : reasonName(code);
+  const number = `0x${code.toString(16).toUpperCase().padStart(2, "0")}`;
+  return `${name} (${number})${disconnectReason === "" ? "" : `: ${disconnectReason}`}`;
 }
 
 /** All keys are there, whatever is known. */

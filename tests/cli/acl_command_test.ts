@@ -37,6 +37,27 @@ Deno.test("acl list shows the rules in the order in which they are asked", async
   assertEquals((await accounts.json<{ number: number }[]>("acl list")).map(({ number }) => number), [7, 6, 5, 4, 3]);
 });
 
+Deno.test("acl list: what denies one role or network is asked before what allows another, as it is when a client has both", async () => {
+  using accounts = new Accounts();
+  for (const line of ["role add a", "role add b", "user add u --no-password --role a --role b"]) {
+    await accounts.well(line);
+  }
+  const rules = [
+    "allow --role a all x",
+    "deny --role b all x",
+    "allow --address 10.0.0.0/8 all x",
+    "deny --address 10.1.0.0/16 all x",
+    "allow --user v all x",
+    "deny --user w all x",
+    "deny --user v all x/y",
+  ];
+  for (const rule of rules) await accounts.run(["acl", ...rule.split(" ")]);
+  const numbers = async () => (await accounts.json<{ number: number }[]>("acl list")).map(({ number }) => number);
+  assertEquals(await numbers(), [7, 5, 6, 2, 1, 4, 3]);
+  const refused = await accounts.run("acl explain --user u publish x".split(" "));
+  assertEquals([refused.code, refused.printed], [1, "refused by rule 2: deny role b all x"]);
+});
+
 const SUBJECTS = "--user, --client-id, --role, --address, --anonymous, --everyone";
 const REFUSED_RULES: [line: string, code: number, complaint: string][] = [
   ["acl allow publish a", 2, `exactly one of ${SUBJECTS} says whom the rule is for; none was given`],

@@ -104,7 +104,7 @@ Deno.test("client: list, show and forget, with what a client calls itself made h
     "came last": "2026-01-02T03:04:05Z",
     connections: "1",
     "left last": "2026-01-02T04:00:00Z",
-    why: "0x8E another connection took the session over",
+    why: "Session taken over (0x8E): another connection took the session over",
     "last action": "PUBLISH, 2026-01-02T03:59:59Z",
   });
   interface Shown {
@@ -127,4 +127,29 @@ Deno.test("client: list, show and forget, with what a client calls itself made h
     1,
     'the register has no client "nobody"; client list shows those that it has',
   );
+});
+
+Deno.test("client show says why a client left: a connection that was lost has no Reason Code, and each code has its name", async () => {
+  using accounts = new Accounts();
+  const ends: [reasonCode: number, reason: string, why: string][] = [
+    [0x00, "connection lost", "connection lost"],
+    [0x00, "", "Normal disconnection (0x00)"],
+    [0x04, "", "Disconnect with Will Message (0x04)"],
+    [0x8d, "nothing was received", "Keep Alive timeout (0x8D): nothing was received"],
+  ];
+  {
+    using store = await AccountsStore.open(accounts.place, { create: true });
+    const register = new ClientRegister({ store, clientsMax: 10, owner: "here", log: new LineLog() });
+    const arrival = { protocolVersion: 5, keepAlive: 60, remoteAddress: "", listenerUrl: "", userName: "u" } as const;
+    for (const [index, [reasonCode, reason]] of ends.entries()) {
+      const clientId = `c${index}`;
+      register.connected({ ...arrival, clientId, atMs: 1 });
+      register.disconnected({ clientId, reasonCode, reason, lastAction: "", lastActionAtMs: 1, atMs: 2 });
+    }
+    await register.close();
+  }
+  for (const [index, [, , why]] of ends.entries()) {
+    const shown = await accounts.well(`client show c${index}`);
+    assertEquals(/^why +(.*)$/m.exec(shown)?.[1], why);
+  }
 });
