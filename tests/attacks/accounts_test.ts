@@ -7,7 +7,7 @@ import { makeConfig } from "../../src/config/config.ts";
 import { ReasonCode } from "../../src/packet/mod.ts";
 import { startServer } from "../../src/server.ts";
 import { connectTcp } from "../../src/transport/tcp.ts";
-import { rule } from "../support/accounts.ts";
+import { comes, rule } from "../support/accounts.ts";
 import { overwriteMiddle, truncate } from "../support/store_files.ts";
 import { type ConnectOptions, TestClient } from "../support/test_client.ts";
 import { AccessBroker, as, FrontDoor, puback, suback } from "./access_support.ts";
@@ -118,7 +118,7 @@ Deno.test("Attack 13: a change of which a part cannot be read is not obeyed by h
     [["rule", 2], { ...rule("secret"), number: 2 }],
     [["user", "reader"], { ...before, roles: "none" }],
   ], { rules: [1, 2], users: ["reader"] });
-  await it.log.until(/^error: Changes of accounts are not seen: .*reader/);
+  await comes(it.log.until(/^error: Changes of accounts are not seen: .*reader/));
   for (const client of [reader, await it.connect(as("reader", { clientId: "again" }))]) {
     assertEquals([await suback(client, "#"), await suback(client, "secret")], [NotAuthorized, NotAuthorized]);
     assertEquals(await suback(client, "open"), 1);
@@ -127,7 +127,7 @@ Deno.test("Attack 13: a change of which a part cannot be read is not obeyed by h
   await it.expectRefused(NotAuthorized, { clientId: "nobody" });
   // When it can be read again, all of it is obeyed.
   await changeByHand(it, [[["user", "reader"], before]], { users: ["reader"] });
-  await it.log.until(/in order again/);
+  await comes(it.log.until(/in order again/));
   assertEquals([await suback(reader, "#"), await suback(reader, "secret")], [1, 1]);
 });
 
@@ -143,10 +143,10 @@ Deno.test({
       await it.connect(as("reader", { clientId: "again" }));
     };
     await Deno.rename(it.folder.place, it.folder.folder.file("away"));
-    await it.log.until(/^error: .*gone/);
+    await comes(it.log.until(/^error: .*gone/));
     await stillHolds();
     await Deno.writeTextFile(it.folder.place, "");
-    await it.log.until(/^error: .*replaced by another file/);
+    await comes(it.log.until(/^error: .*replaced by another file/));
     await stillHolds();
   },
 });
