@@ -190,6 +190,27 @@ Deno.test("AccountsStore.upgradeCredentials() replaces only what it was made of,
   assertEquals(await store.users(), []);
 });
 
+Deno.test("AccountsStore.upgradeCredentials() lets in nobody who is disabled or removed at that moment", async () => {
+  using folder = new AccountsFolder();
+  const store = await folder.open();
+  const commit = store.kv.commit.bind(store.kv);
+  const upgradeWhile = async (change: () => Promise<unknown>) => {
+    const user = (await store.user("reader"))!;
+    store.kv.commit = async (operation) => {
+      store.kv.commit = commit;
+      await change();
+      return await commit(operation);
+    };
+    return await store.upgradeCredentials(user, scramCredentials(user.credential));
+  };
+  const { credential } = await store.addUser({ name: "reader", credentials: oldCredentials(1) });
+  const disabled = await upgradeWhile(() => store.updateUser("reader", (user) => ({ ...user, isDisabled: true })));
+  assertEquals([disabled?.isDisabled, disabled?.credentials], [true, scramCredentials(credential)]);
+  assertEquals(await store.user("reader"), disabled);
+  assertEquals(await upgradeWhile(() => store.removeUser("reader")), undefined);
+  assertEquals(await store.users(), []);
+});
+
 Deno.test("AccountsStore.updateUser() does not undo an upgrade of credentials that comes in between", async () => {
   using folder = new AccountsFolder();
   const store = await folder.open();

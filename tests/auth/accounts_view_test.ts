@@ -174,6 +174,13 @@ Deno.test("AccountsView keeps the old accounts while a new record is not valid, 
   await view.refresh();
   assertEquals([view.accounts.rules, [...view.accounts.users.keys()], told], [[], ["reader", "writer"], 1]);
   assertStringIncludes(folder.log.lines[1], "are in order again");
+  await other.kv.commit(damaged);
+  await other.addRole("gardener");
+  const { version } = (await other.kv.get(["version"])).value as { version: number };
+  // Then everything is read.
+  await other.kv.commit(other.kv.atomic().delete(["change", version]));
+  await view.refresh();
+  assertEquals(folder.log.lines.slice(2), [folder.log.lines[0]], "it is news again");
   await view.close();
 });
 

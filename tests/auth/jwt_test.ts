@@ -233,6 +233,9 @@ Deno.test("The key file is read again when it changes; one that is no good chang
   it.clock.advance(1);
   await assertGood(it, fresh);
   await assertBad(it, old, "signature");
+  it.clock.advance(1_000);
+  await assertGood(it, fresh);
+  assertEquals(it.log.lines.filter((line) => line.includes("were read again")).length, 1, "it has not changed since");
 });
 
 Deno.test("Key files that cannot be used say so at the start", async () => {
