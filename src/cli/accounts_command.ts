@@ -1,9 +1,11 @@
 /** `user …`, `role …`, `acl …`, `ban …`, `client …`, `import …`: opens the accounts, does what was asked, and says so to
  * people or to tools. A broker that runs sees the change by itself. @module */
 
+import { dirname } from "node:path";
 import { escapeControls } from "../base/log.ts";
+import { exists } from "../base/private_files.ts";
 import { AccountsError, AccountsStore } from "../auth/accounts_store.ts";
-import { accountsPlace } from "../auth/accounts_store_place.ts";
+import { accountsPlace, isRemote } from "../auth/accounts_store_place.ts";
 import type { Config } from "../config/config.ts";
 import type { AccountCommandName } from "./account_commands.ts";
 import { type AccountAction, AccountTask } from "./account_task.ts";
@@ -45,11 +47,17 @@ export async function runAccountCommand(
 ): Promise<ExitCode> {
   const place = accountsPlace(config);
   const create = MAKING.includes(command) && !commandLine.flags.has("dry-run");
+  const folder = isRemote(place) || exists(dirname(place)) ? undefined : dirname(place);
   try {
     const accounts = await openAccounts(place, create);
     try {
       const task = new AccountTask(accounts, terminal, Date.now(), commandLine);
-      return say(await act(command, task), commandLine.json, terminal);
+      const code = say(await act(command, task), commandLine.json, terminal);
+      // A misspelt folder would have accounts that no broker obeys.
+      if (create && folder !== undefined) {
+        terminal.complain(`warning: the folder ${escapeControls(folder)} was not there, and was made`);
+      }
+      return code;
     } finally {
       if (accounts instanceof AccountsStore) accounts.close();
     }

@@ -4,6 +4,7 @@ import { addressBytes } from "../auth/account_names.ts";
 import type { Accounts } from "../auth/accounts.ts";
 import { AclAuthorizer } from "../auth/acl_authorizer.ts";
 import { decide } from "../auth/acl_decision.ts";
+import { BanList } from "../auth/ban_list.ts";
 import type { Identity } from "../auth/authorizer.ts";
 import { parseSharedFilter } from "../topic/shared_filter.ts";
 import { isValidTopicFilter } from "../topic/topic_filter.ts";
@@ -31,6 +32,10 @@ export async function explain(task: AccountTask): Promise<Answer> {
   const warnings = [...task.missing];
   if (identity.userName !== undefined && accounts.isClosed && !accounts.users.has(identity.userName)) {
     warnings.push(`there is no user "${identity.userName}" here; only a token or a certificate could let it in`);
+  }
+  if (task.value("client-id") === undefined) {
+    const ban = new BanList(accounts.bans).find(identity, task.nowMs);
+    if (ban !== undefined) warnings.push(`the ${ban.kind} ${ban.name} is banned: such a client cannot connect`);
   }
   const answer = { json: { allowed, by, rule, topicFilter, text }, warnings };
   const refusal = task.value("client-id") === undefined ? undefined : connectRefusal(accounts, identity, task.nowMs);

@@ -11,7 +11,7 @@ import {
   provesWithoutAccounts,
   resolveListeners,
 } from "../open_listeners.ts";
-import { portPermissionHint } from "./platform.ts";
+import { portPermissionHint, programName } from "./platform.ts";
 
 export interface StartReport {
   /** For standard output; the last ones say where the broker listens. */
@@ -44,12 +44,25 @@ export function startReport(config: Config, facts: StartFacts): StartReport {
   const listeners = resolveListeners(config);
   const warnings = [
     ...notices,
+    ...unusedKeys(config, listeners, hasAccounts),
     ...urls.flatMap((url, index) => doorWarnings(url, listeners[index], hasAccounts)),
   ];
   const lines = [`durability ${config.durability}: ${DURABILITIES[config.durability]}`];
   if (hasUnusedStore) lines.push(`the store in ${config.dataDir} stays as it is, and is not used`);
   if (config.durability !== "off") lines.push(describeLoaded(config, loaded));
   return { lines: [...lines, ...urls.map((url) => `listening on ${url}`)], warnings };
+}
+
+/** What was given, and leads to nothing: the broker is more open than its owner thinks. */
+function unusedKeys({ tls, accounts }: Config, listeners: readonly ListenerConfig[], hasAccounts: boolean): string[] {
+  const warnings: string[] = [];
+  if (tls.certFile !== undefined && listeners.every((listener) => listener.tls === undefined)) {
+    warnings.push(
+      `the certificate ${tls.certFile} is not used, since no listener speaks TLS: --tls-port 8883 adds one`,
+    );
+  }
+  if (!hasAccounts && accounts !== undefined) warnings.push(`there is no user in ${accounts} yet`);
+  return warnings;
 }
 
 function doorWarnings(url: string, listener: ListenerConfig, hasAccounts: boolean): string[] {
@@ -60,10 +73,17 @@ function doorWarnings(url: string, listener: ListenerConfig, hasAccounts: boolea
       ? [`clients without a user name may connect to ${url}, with the rules for anonymous clients (allowAnonymous)`]
       : [`everybody who can reach ${url} may publish and subscribe (allowAnonymous)`];
   }
-  if (hasAccounts || (allowAnonymous ?? isLoopback) || provesWithoutAccounts(listener)) return [];
+  if (hasAccounts) return [];
+  if (provesWithoutAccounts(listener)) {
+    return [
+      `who comes in at ${url} may do everything that no rule forbids, as long as there is no user; ` +
+      `from the first one on, only what a rule or a token allows: "${programName()} user add NAME --no-password"`,
+    ];
+  }
+  if (allowAnonymous ?? isLoopback) return [];
   return [
     `anonymous clients are refused on ${url}, and there is no account yet: nobody can connect there; ` +
-    '"quetzal user add NAME" makes an account, --allow-anonymous lets everybody in',
+    `"${programName()} user add NAME" makes an account, --allow-anonymous lets everybody in`,
   ];
 }
 

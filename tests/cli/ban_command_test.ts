@@ -153,3 +153,17 @@ Deno.test("client show says why a client left: a connection that was lost has no
     assertEquals(/^why +(.*)$/m.exec(shown)?.[1], why);
   }
 });
+
+Deno.test("acl explain says of a user that is banned, and of an address, that it cannot connect at all", async () => {
+  using accounts = new Accounts();
+  await accounts.well("acl allow --everyone publish a");
+  await accounts.run("user add u --no-password".split(" "));
+  const explain = (line: string) => accounts.run(`acl explain ${line} publish a`.split(" "));
+  assertEquals((await explain("--user u --address 192.0.2.7")).complaints, "");
+  await accounts.well("ban add --address 192.0.2.0/24");
+  const banned = await explain("--user u --address 192.0.2.7");
+  assertEquals(banned.complaints, "warning: the address 192.0.2.0/24 is banned: such a client cannot connect");
+  await accounts.well("ban add --user u");
+  assertEquals((await explain("--user u")).complaints, "warning: the user u is banned: such a client cannot connect");
+  assertEquals((await explain("--user v")).complaints.includes("banned"), false);
+});

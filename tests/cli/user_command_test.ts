@@ -1,6 +1,7 @@
 /** src/cli/{user,role,prompt}.ts in this process: what they say, and what they refuse. As a user calls them they are in
  * tests/system/accounts_command_test.ts. @module */
 
+import { join } from "node:path";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Accounts, type Typed } from "./accounts_support.ts";
 
@@ -21,6 +22,15 @@ Deno.test("--accounts names another place than the data folder", async () => {
   await accounts.well(`role add reader --accounts ${place}`);
   assert(!accounts.folder.names.includes("accounts.kv"));
   assertStringIncludes(await accounts.well(`role list --accounts ${place}`), "reader");
+});
+
+Deno.test("a folder that a command had to make is named, once: another one may have been meant", async () => {
+  using accounts = new Accounts();
+  const folder = accounts.folder.file("misspelt");
+  const line = `role add reader --accounts ${join(folder, "accounts.kv")}`.split(" ");
+  const complaints = `warning: the folder ${folder} was not there, and was made`;
+  assertEquals(await accounts.run(line), { code: 0, printed: 'added the role "reader"', complaints });
+  assertEquals((await accounts.run(line.with(2, "writer"))).complaints, "");
 });
 
 Deno.test("user: from add to remove", async () => {
