@@ -140,9 +140,8 @@ export class AccountsAuthenticator implements Authenticator {
     const present = this.#accounts.accounts.users.get(user.name);
     if (present === undefined) return "the user was removed meanwhile";
     if (present.isDisabled) return DISABLED;
-    const isSame = present.credential === user.credential && present.createdAtMs === user.createdAtMs;
-    const isGone = present.credentials === undefined && user.credentials !== undefined;
-    return isSame && !isGone ? undefined : "the password was changed meanwhile";
+    // Also of a user who was removed and added again.
+    return present.credential === user.credential ? undefined : "the password was changed meanwhile";
   }
 
   /** The password is known for this moment: time to keep it as passwords are kept today. */

@@ -94,6 +94,7 @@ Deno.test("verifyPassword() takes an empty or short hash for damage, never for a
   await assertRejects(() => verifyPassword({ kind: "pbkdf2-sha512", iterations: 101, salt, hash: empty }, password));
   const argon = { kind: "argon2id", memoryKiB: 64, passes: 1, lanes: 1, salt, hash: empty } as const;
   await assertRejects(() => verifyPassword(argon, password));
+  await assertRejects(() => verifyPassword({ ...argon, hash: new Uint8Array(15) }, password), RangeError, "16 bytes");
   assertEquals(await verifyPassword({ kind: "sha512", salt, hash: empty }, password), false);
 });
 
