@@ -201,8 +201,8 @@ export const ACCOUNT_COMMANDS = {
     details: [
       "Reads the file of mosquitto_passwd ($6$, $7$ and $argon2id$; passwords stay valid, and are hashed anew at the next",
       "login) and the file of acl_file. If a line is wrong, it says which, and imports nothing. Users that are there already",
-      "stay as they are. --dry-run shows what would be, and changes nothing. What the files mean to Mosquitto and not here",
-      "is said at the end.",
+      "stay as they are. With --acl, as with --passwd, what no rule allows is refused from then on. --dry-run shows what",
+      "would be, and changes nothing. What the files mean to Mosquitto and not here is said at the end.",
     ],
     options: [...PLACE_OPTIONS, "passwd", "acl", "dry-run"],
     example: "import mosquitto --passwd /etc/mosquitto/passwd --acl /etc/mosquitto/acl --dry-run",
