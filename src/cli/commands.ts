@@ -2,6 +2,7 @@
  * Room: pure. @module */
 
 import { ACCOUNT_COMMANDS } from "./account_commands.ts";
+import { CLIENT_COMMANDS } from "./client/client_commands.ts";
 
 export interface Command {
   readonly about: string;
@@ -63,6 +64,7 @@ export const COMMANDS = {
     example: "store backup ./quetzal-backup.sqlite --data-dir /var/lib/quetzal",
   },
   ...ACCOUNT_COMMANDS,
+  ...CLIENT_COMMANDS,
   help: {
     about: "show this help; `help config` lists every key of the configuration, `help user add` what `user add` does",
     operands: ["[TOPIC]"],

@@ -2,20 +2,28 @@
  * @module */
 
 import { ConfigError } from "../config/config.ts";
+import { CommandError } from "./answer.ts";
 import { isAccountCommand } from "./account_commands.ts";
 import { type CommandLine, ExitCode, parseCommandLine, UsageError } from "./arguments.ts";
 import { checkConfigCommand } from "./check_config.ts";
+import { isClientCommand } from "./client/client_commands.ts";
 import { loadConfiguration, printConfiguration, UnreadableFileError } from "./configuration.ts";
 import { showHelp } from "./help.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 import { showVersion } from "./version.ts";
 
-/** @returns the exit code. Never throws for what a user did; a bug shows its stack. */
+/** @returns the exit code; of the client's commands also those of Mosquitto's clients. Never throws for what a user did; a bug shows its stack. */
 export async function runCommandLine(
   args: readonly string[],
   terminal: Terminal = processTerminal(),
-): Promise<ExitCode> {
+): Promise<number> {
   try {
+    const [first = "", ...others] = args;
+    // Their options are not those of the broker: -h is a host.
+    if (isClientCommand(first)) {
+      const { runClientCommand } = await import("./client/run_client_command.ts");
+      return await runClientCommand(first, others, terminal);
+    }
     return await runCommand(parseCommandLine(args), terminal);
   } catch (error) {
     if (error instanceof UsageError) {
@@ -26,7 +34,7 @@ export async function runCommandLine(
       for (const problem of error.problems) terminal.complain(`quetzal: ${problem}`);
       return ExitCode.Usage;
     }
-    if (error instanceof UnreadableFileError) {
+    if (error instanceof UnreadableFileError || error instanceof CommandError) {
       terminal.complain(`quetzal: ${error.message}`);
       return ExitCode.Failed;
     }
@@ -34,10 +42,20 @@ export async function runCommandLine(
   }
 }
 
-async function runCommand(commandLine: CommandLine, terminal: Terminal): Promise<ExitCode> {
+async function runCommand(commandLine: CommandLine, terminal: Terminal): Promise<number> {
   if (commandLine.command === "help") {
+    const [topic = ""] = commandLine.operands;
+    if (isClientCommand(topic)) {
+      const { showClientHelp } = await import("./client/run_client_command.ts");
+      return await showClientHelp(topic, terminal);
+    }
     showHelp(terminal, commandLine.operands.join(" "));
     return ExitCode.Ok;
+  }
+  if (isClientCommand(commandLine.command)) {
+    throw new UsageError(
+      `${commandLine.command} stands first, and its options behind it: ${commandLine.command} --help`,
+    );
   }
   if (commandLine.command === "version") {
     showVersion(terminal);

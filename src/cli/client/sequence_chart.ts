@@ -2,7 +2,7 @@
  * In: packets, as the observer tells them. Out: text. Room: pure. @module */
 
 import type { ControlPacket } from "../../packet/control_packet.ts";
-import { describePacket, type PacketDescription } from "./packet_description.ts";
+import { describePacket } from "./packet_description.ts";
 
 export type Direction = "sent" | "received";
 
@@ -22,7 +22,7 @@ export class TerminalChart {
 
   head(client: string, server: string): string[] {
     const gap = Math.max(1, this.#inner + 2 - client.length - server.length);
-    return [`${" ".repeat(TIME_WIDTH)}${client}${" ".repeat(gap)}${server}`, this.#row("", "")];
+    return [`${" ".repeat(TIME_WIDTH)}${client}${" ".repeat(gap)}${server}`, this.#row("")];
   }
 
   packet(direction: Direction, packet: ControlPacket, atMs: number): string[] {
@@ -33,31 +33,29 @@ export class TerminalChart {
     const arrow = direction === "sent" ? `─ ${name} ${line}▶` : `◀${line} ${name} ─`;
     return [
       `${time.padStart(TIME_WIDTH - 2)}  │${this.paint(direction, arrow)}│`,
-      ...fields.flatMap((field) => wrapped(field, this.#inner - 4)).map((text) => this.#row("", `    ${text}`)),
-      this.#row("", ""),
+      ...fields.flatMap((field) => wrapped(field, this.#inner - 4)).map((text) => this.#row(`    ${text}`)),
+      this.#row(""),
     ];
   }
 
   /** What is no packet: how the connection stands. */
   note(text: string): string[] {
-    return [...wrapped(text, this.#inner - 2).map((line) => this.#row("", ` ${line}`)), this.#row("", "")];
+    return [...wrapped(text, this.#inner - 2).map((line) => this.#row(` ${line}`)), this.#row("")];
   }
 
-  #row(time: string, text: string): string {
-    return `${time.padStart(TIME_WIDTH - 2)}  │${text.padEnd(this.#inner)}│`;
+  #row(text: string): string {
+    return `${" ".repeat(TIME_WIDTH)}│${text.padEnd(this.#inner)}│`;
   }
 }
 
 /** Gathers, and is written at the end. */
 export class MermaidChart {
   readonly #steps: string[] = [];
-  #startMs: number | undefined;
 
-  packet(direction: Direction, packet: ControlPacket, atMs: number): void {
-    this.#startMs ??= atMs;
-    const { name, fields }: PacketDescription = describePacket(packet);
+  packet(direction: Direction, packet: ControlPacket): void {
+    const { name, fields } = describePacket(packet);
     const arrow = direction === "sent" ? "C->>S" : "S->>C";
-    this.#steps.push(`${arrow}: ${[`${name}`, ...fields].map(escaped).join("<br/>")}`);
+    this.#steps.push(`${arrow}: ${[name, ...fields].map(escaped).join("<br/>")}`);
   }
 
   note(text: string): void {

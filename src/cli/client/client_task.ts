@@ -1,0 +1,113 @@
+/** What commands that connect have in common: options → a connected client → the end with DISCONNECT, Ctrl+C and failures
+ * on the way. @module */
+
+import type { Client, ClientOptions, DisconnectOptions } from "../../client/client.ts";
+import type { ClientObserver } from "../../client/client_observer.ts";
+import { connect } from "../../client/mod.ts";
+import { invariant } from "../../base/assert.ts";
+import type { Terminal } from "../terminal.ts";
+import { failureOf } from "./client_failure.ts";
+import type { GivenClientOptions } from "./client_option.ts";
+import { ClientOutput, OutputClosedError } from "./client_output.ts";
+import { type GivenConnection, readConnection } from "./connection_options.ts";
+import { findPassword } from "./connection_password.ts";
+import { clientOptionsOf } from "./connection_settings.ts";
+import { flagOf, lastOf } from "./given_values.ts";
+import { allObservers, observersOf } from "./packet_observers.ts";
+import { ProfileStore } from "./profile_store.ts";
+import { StopRequest } from "./stop_request.ts";
+
+export interface ConnectedTask {
+  readonly client: Client;
+  readonly stop: StopRequest;
+}
+
+export interface TaskOptions {
+  /** What the options do not say. */
+  readonly defaults?: ClientOptions;
+  readonly observers?: readonly ClientObserver[];
+  /** Cuts the connection in the end, and sends no DISCONNECT. */
+  readonly drops?: boolean;
+}
+
+export class ClientTask {
+  readonly output: ClientOutput;
+  readonly connection: GivenConnection;
+
+  /** @throws UsageError; CommandError for a profile. */
+  constructor(readonly given: GivenClientOptions, readonly terminal: Terminal) {
+    this.output = new ClientOutput(terminal);
+    const profileName = lastOf(given, "profile");
+    this.connection = readConnection(
+      given,
+      profileName === undefined ? {} : new ProfileStore(terminal).load(profileName),
+    );
+  }
+
+  get url(): string {
+    const { url } = this.connection.settings;
+    invariant(url !== undefined, "the address is settled");
+    return url;
+  }
+
+  /** What went wrong, for people. */
+  complain(text: string): void {
+    if (!flagOf(this.given, "quiet")) this.terminal.complain(`quetzal: ${text}`);
+  }
+
+  /** Connects, works, disconnects. @returns the exit code: that of `work`, or of what failed. */
+  async run(
+    { defaults = {}, observers = [], drops = false }: TaskOptions,
+    work: (task: ConnectedTask) => Promise<number>,
+  ): Promise<number> {
+    const { settings, properties } = this.connection;
+    const password = await findPassword(this.given, this.connection, this.terminal);
+    using stop = new StopRequest();
+    const connecting = new AbortController();
+    const giveUp = () => connecting.abort();
+    stop.signal.addEventListener("abort", giveUp);
+    try {
+      const client = await connect(this.url, {
+        ...defaults,
+        ...clientOptionsOf(settings, password, properties),
+        observer: allObservers([...observersOf(this.given, settings, this.output, this.terminal), ...observers]),
+        signal: connecting.signal,
+      });
+      // From now on Ctrl+C is for the work to hear, so that DISCONNECT is sent.
+      stop.signal.removeEventListener("abort", giveUp);
+      const code = await this.#work(client, stop, work, drops);
+      await this.output.written();
+      return code;
+    } catch (error) {
+      return this.#failed(error, stop);
+    }
+  }
+
+  async #work(
+    client: Client,
+    stop: StopRequest,
+    work: (task: ConnectedTask) => Promise<number>,
+    drops: boolean,
+  ): Promise<number> {
+    // A client that has ended for good leaves its commands waiting.
+    const lost = new Promise<never>((_, reject) => client.closed.catch(reject));
+    try {
+      return await Promise.race([work({ client, stop }), lost]);
+    } finally {
+      const { sessionExpiryInterval } = this.connection.properties.disconnect;
+      const options: DisconnectOptions = sessionExpiryInterval === undefined ? {} : { sessionExpiryInterval };
+      if (drops) client.drop();
+      else await client.disconnect(options);
+    }
+  }
+
+  #failed(error: unknown, stop: StopRequest): number {
+    if (error instanceof OutputClosedError) return 0;
+    // Ctrl+C while it connects.
+    if (stop.signal.aborted) return 0;
+    const failure = failureOf(error, this.connection.settings.protocolVersion);
+    if (failure === undefined) throw error;
+    this.complain(failure.text);
+    return failure.code;
+  }
+}

@@ -1,0 +1,46 @@
+/** Who looks at the packets of a command: `-d`, `--packets`. Room: pure. @module */
+
+import type { ClientObserver } from "../../client/client_observer.ts";
+import type { Terminal } from "../terminal.ts";
+import type { GivenClientOptions } from "./client_option.ts";
+import type { ClientOutput } from "./client_output.ts";
+import type { ConnectionSettings } from "./connection_settings.ts";
+import { DebugLines } from "./debug_lines.ts";
+import { flagOf } from "./given_values.ts";
+import { describePacket } from "./packet_description.ts";
+
+/** Those that the options ask for. */
+export function observersOf(
+  given: GivenClientOptions,
+  settings: ConnectionSettings,
+  output: ClientOutput,
+  terminal: Terminal,
+): ClientObserver[] {
+  const observers: ClientObserver[] = [];
+  if (flagOf(given, "debug")) {
+    const lines = new DebugLines(settings.clientId);
+    // On standard output, as Mosquitto's clients have it.
+    observers.push({
+      packet: (direction, packet) => lines.packet(direction, packet).forEach((line) => output.line(line)),
+    });
+  }
+  if (flagOf(given, "packets") || flagOf(given, "verbose")) {
+    observers.push({
+      packet: (direction, packet) => {
+        const { name, fields } = describePacket(packet);
+        terminal.complain(`${direction === "sent" ? "→" : "←"} ${[name, fields.join(", ")].join(" ").trimEnd()}`);
+      },
+      state: (state, cause) => terminal.complain(`• ${state}: ${cause}`),
+    });
+  }
+  return observers;
+}
+
+/** One that tells all of them; undefined for none, so that nothing is made for them. */
+export function allObservers(observers: readonly ClientObserver[]): ClientObserver | undefined {
+  if (observers.length === 0) return undefined;
+  return {
+    state: (state, cause) => observers.forEach((observer) => observer.state?.(state, cause)),
+    packet: (direction, packet, atMs) => observers.forEach((observer) => observer.packet?.(direction, packet, atMs)),
+  };
+}
