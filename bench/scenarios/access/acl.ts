@@ -71,7 +71,7 @@ async function runGeneration(context: AccessContext, generation: number): Promis
           ...flow.load,
           ...placeOf(setting),
           ...{ brokerPid: setting.broker.pid, nonce: Math.floor(Math.random() * 2 ** 32) },
-          ...{ isPersistent: false, isQueued: false, messagesMax: size.messagesMax },
+          ...{ isPersistent: false, isQueued: false },
         },
       })),
     };

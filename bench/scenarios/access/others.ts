@@ -8,8 +8,6 @@ import { type FlowSetting, placeOf } from "./flows.ts";
 import type { AccessContext } from "./scenario.ts";
 
 const SECONDS_MAX = 600;
-/** The table of latencies is warm after it. */
-const WARM_UP_SECONDS = 1;
 
 export interface OthersResult {
   /** From the moment a message was due to its delivery, in ms. */
@@ -26,13 +24,13 @@ export async function withOthers<Outcome>(
   at: FlowSetting,
   during: () => Promise<Outcome>,
 ): Promise<{ outcome: Outcome; others: OthersResult }> {
-  const { pairs, messagesPerSecond } = context.size.others;
+  const { pairs, messagesPerSecond, warmUpSeconds } = context.size.others;
   await using others = new LoadProcess<LoadResult>(LOAD_MAIN, {
     ...placeOf(at),
     ...{ brokerPid: at.broker.pid, nonce: Math.floor(Math.random() * 2 ** 32) },
     ...{ pairs, messagesPerSecond, qos: 1, payloadBytes: 64, window: 1000 },
     ...{ isPersistent: false, isQueued: false, isHeld: true },
-    ...{ warmUpSeconds: WARM_UP_SECONDS, seconds: SECONDS_MAX },
+    ...{ warmUpSeconds, seconds: SECONDS_MAX },
   }, context.loadCore);
   await others.said("measuring");
   const outcome = await during();

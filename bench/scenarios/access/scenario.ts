@@ -46,7 +46,13 @@ export interface AccessSize {
   readonly ownAccounts: number;
   readonly wrongLogins: number;
   readonly wrongLoginsAtOnceMax: number;
-  readonly others: { readonly pairs: number; readonly messagesPerSecond: number; readonly calmSeconds: number };
+  /** Who has nothing to do with it. They are watched for `calmSeconds` while nothing else happens. */
+  readonly others: {
+    readonly pairs: number;
+    readonly messagesPerSecond: number;
+    readonly warmUpSeconds: number;
+    readonly calmSeconds: number;
+  };
   readonly handshakes: { readonly clients: number; readonly atOnceMax: number; readonly seconds: number };
   /** Limits are judged; a tiny run is too short for that. */
   readonly isJudged: boolean;
@@ -64,7 +70,7 @@ export const ACCESS_SIZE: AccessSize = {
   ownAccounts: 500,
   wrongLogins: 10_000,
   wrongLoginsAtOnceMax: 5000,
-  others: { pairs: 10, messagesPerSecond: 1000, calmSeconds: 4 },
+  others: { pairs: 10, messagesPerSecond: 1000, warmUpSeconds: 1, calmSeconds: 4 },
   handshakes: { clients: 1e9, atOnceMax: 50, seconds: 3 },
   isJudged: true,
 };
