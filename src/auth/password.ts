@@ -37,10 +37,9 @@ export async function makeCredentials(
   const bytes = typeof password === "string" ? encoder.encode(password) : password;
   if (bytes.length === 0) throw new RangeError("a password is not empty");
   if (bytes.length > PASSWORD_BYTES_MAX) throw new RangeError(`a password has at most ${PASSWORD_BYTES_MAX} bytes`);
-  const [sha256, sha512] = await Promise.all([
-    scramKeys("SHA-256", bytes, newSalt(), strength.sha256Iterations),
-    scramKeys("SHA-512", bytes, newSalt(), strength.sha512Iterations),
-  ]);
+  // One after the other: each takes a core, and whoever calls this counts with one.
+  const sha256 = await scramKeys("SHA-256", bytes, newSalt(), strength.sha256Iterations);
+  const sha512 = await scramKeys("SHA-512", bytes, newSalt(), strength.sha512Iterations);
   return { kind: "scram", sha256, sha512 };
 }
 

@@ -40,6 +40,25 @@ Deno.test("makeCredentials() salts each record anew, and each of its two keys", 
   assertNotEquals(first.sha256.storedKey, second.sha256.storedKey);
 });
 
+Deno.test("makeCredentials() takes one core at a time", async () => {
+  const { subtle } = crypto;
+  const deriveBits = subtle.deriveBits;
+  const running: number[] = [];
+  let now = 0;
+  subtle.deriveBits = async (...given) => {
+    running.push(++now);
+    const bits = await deriveBits.apply(subtle, given);
+    now--;
+    return bits;
+  };
+  try {
+    await makeCredentials("open sesame", { sha256Iterations: 4096, sha512Iterations: 4096 });
+  } finally {
+    subtle.deriveBits = deriveBits;
+  }
+  assertEquals(running, [1, 1]);
+});
+
 Deno.test("makeCredentials() refuses an empty and a too long password", async () => {
   await assertRejects(() => makeCredentials("", WEAK), RangeError);
   await assertRejects(() => makeCredentials("x".repeat(65_536), WEAK), RangeError);
