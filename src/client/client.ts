@@ -38,7 +38,7 @@ export interface WillOptions {
 
 /** Paths of PEM files; in the place of a file, its text. */
 export interface ClientTls {
-  /** Who signs the Server's certificate. Default: those that the system trusts. */
+  /** Who signs the Server's certificate, besides (without `serverName`) the authorities that Deno knows. */
   readonly ca?: { readonly file: string } | { readonly text: string };
   /** The Client's own certificate and key. */
   readonly cert?: { readonly file: string } | { readonly text: string };
@@ -63,7 +63,8 @@ export interface ClientOptions {
    * not changed. */
   readonly protocolVersion?: ProtocolVersion;
   readonly fallback?: boolean;
-  /** Of the first connection; later ones resume what is there. Default true. */
+  /** Of the first connection; later ones resume what is there (in 3.x, where it also says what the session is: of all). Default
+   * true; with an `outbox` false. */
   readonly cleanStart?: boolean;
   /** Seconds, 0 = off. Default 60. */
   readonly keepAlive?: number;
@@ -87,6 +88,9 @@ export interface ClientOptions {
   readonly webSocketHeaders?: Readonly<Record<string, string>>;
   /** false: the client ends with its connection. Default: it comes back by itself. */
   readonly reconnect?: ReconnectOptions | false;
+  /** true: `connect` resolves at once, and a first connection that fails is tried again as later ones are: publishes of QoS 1
+   * and 2 wait for it in the outbox. Default false: `connect` rejects with why it failed. Needs `reconnect`. */
+  readonly startOffline?: boolean;
   /** From the Network Connection to CONNACK. Default 10,000. */
   readonly connectTimeoutMs?: number;
   /** How long a packet may wait for its acknowledgement before the connection is given up. Default 30,000; 0 = for ever. */

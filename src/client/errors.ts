@@ -10,6 +10,8 @@ export class MqttError extends Error {
 /** The Server said no: a Reason Code of 0x80 or more. */
 export class RefusedError extends MqttError {
   override readonly name: string = "RefusedError";
+  /** Where to go instead, if CONNACK or DISCONNECT said so: "host:port host:port". §4.11 */
+  serverReference: string | undefined = undefined;
 
   constructor(
     what: string,
@@ -60,6 +62,17 @@ export class NotConnectedError extends MqttError {
 /** The client has ended. */
 export class ClientClosedError extends MqttError {
   override readonly name = "ClientClosedError";
+}
+
+/** The Server no longer has the session in which this message of QoS 2 was begun, so nobody knows whether it has the message:
+ * sent again, it could arrive twice. Sessions end with the connection, unless `sessionExpiryInterval` says otherwise. */
+export class SessionLostError extends MqttError {
+  override readonly name = "SessionLostError";
+}
+
+/** The message expired before it could be sent. */
+export class MessageExpiredError extends MqttError {
+  override readonly name = "MessageExpiredError";
 }
 
 /** As much waits in the outbox as may. */

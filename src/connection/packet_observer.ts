@@ -3,13 +3,13 @@
 
 import type { ApplicationMessage } from "../packet/application_message.ts";
 import type { ControlPacket, QoS } from "../packet/control_packet.ts";
-import type { ServerPacket } from "./packet_sink.ts";
+import type { ClientPacket, ServerPacket } from "./packet_sink.ts";
 
 /** `connectionName` is the Client Identifier once the Client is let in, before that the remote address.
  * What is handed over is valid during the call only. */
 export interface PacketObserver {
   received(connectionName: string, packet: ControlPacket): void;
-  sent(connectionName: string, packet: ServerPacket): void;
+  sent(connectionName: string, packet: ServerPacket | ClientPacket): void;
   acknowledged(connectionName: string, type: 4 | 5 | 6 | 7, packetIdentifier: number, reasonCode: number): void;
   delivered(
     connectionName: string,
@@ -18,5 +18,7 @@ export interface PacketObserver {
     retain: boolean,
     dup: boolean,
     packetIdentifier: number,
+    /** 0 = none. */
+    topicAlias: number,
   ): void;
 }

@@ -6,12 +6,16 @@ import type { ApplicationMessage } from "../packet/application_message.ts";
 import type {
   AuthPacket,
   ConnackPacket,
+  ConnectPacket,
   DisconnectPacket,
+  PingreqPacket,
   PingrespPacket,
   ProtocolVersion,
   QoS,
   SubackPacket,
+  SubscribePacket,
   UnsubackPacket,
+  UnsubscribePacket,
 } from "../packet/control_packet.ts";
 
 export type ServerPacket =
@@ -19,6 +23,15 @@ export type ServerPacket =
   | SubackPacket
   | UnsubackPacket
   | PingrespPacket
+  | DisconnectPacket
+  | AuthPacket;
+
+/** The same from a Client's side. */
+export type ClientPacket =
+  | ConnectPacket
+  | SubscribePacket
+  | UnsubscribePacket
+  | PingreqPacket
   | DisconnectPacket
   | AuthPacket;
 

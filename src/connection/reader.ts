@@ -28,6 +28,8 @@ export interface ReaderContext {
   readonly writeTurn: WriteTurn;
   readonly traffic: Traffic;
   readonly observer: PacketObserver | undefined;
+  /** Who sends, as `ended` says it. Default "client". */
+  readonly peerName?: string;
 }
 
 /** Reads until the Network Connection ends. Never throws for what a peer does. */
@@ -42,7 +44,7 @@ export async function readConnection(
   const gate = writer.gate;
   const aliases = new IncomingTopicAliases();
   let isAccepted = false;
-  let cause = "closed by the client";
+  let cause = `closed by the ${context.peerName ?? "client"}`;
   let early: EarlyRead | undefined = undefined;
   try {
     reading: for (;;) {

@@ -1,4 +1,4 @@
-/** Packets → bytes for one Client: implements the broker's PacketSink on an Outbound. Spec §3.
+/** Packets → bytes for one peer: implements the broker's PacketSink on an Outbound, and the client's side as well. Spec §3.
  * Knows what this Client can take: its protocol version, Maximum Packet Size and aliases. @module */
 
 import type { ApplicationMessage } from "../packet/application_message.ts";
@@ -9,7 +9,14 @@ import type { ReasonCode } from "../packet/reason_code.ts";
 import type { ByteStream, PeerCertificate } from "../transport/byte_stream.ts";
 import { Outbound } from "./outbound.ts";
 import type { PacketObserver } from "./packet_observer.ts";
-import type { Delivery, IncomingSettings, PacketSink, ServerPacket, SinkSettings } from "./packet_sink.ts";
+import type {
+  ClientPacket,
+  Delivery,
+  IncomingSettings,
+  PacketSink,
+  ServerPacket,
+  SinkSettings,
+} from "./packet_sink.ts";
 import { GateKeeper, type ReadGate } from "./read_gate.ts";
 import { OutgoingTopicAliases } from "./topic_aliases.ts";
 import type { Traffic } from "./traffic.ts";
@@ -103,7 +110,7 @@ export class PacketWriter implements PacketSink {
     this.name = clientId;
   }
 
-  send(packet: ServerPacket): boolean {
+  send(packet: ServerPacket | ClientPacket): boolean {
     if (this.#isClosing) return false;
     this.context.observer?.sent(this.name, packet);
     const writer = this.#outbound.open(64);
@@ -144,7 +151,7 @@ export class PacketWriter implements PacketSink {
     const aliases = this.#aliases;
     const { frames, traffic } = this.context;
     const version = this.#frameVersion;
-    const alias = aliases === undefined ? 0 : aliases.find(message.topicName);
+    let alias = aliases === undefined ? 0 : aliases.find(message.topicName);
     let isNewAlias = alias !== 0 && aliases!.isNew;
     let frame = frames.encode(
       message,
@@ -159,6 +166,7 @@ export class PacketWriter implements PacketSink {
     if (isNewAlias && frame.end - frame.start > this.#maximumPacketSize) {
       // The alias itself takes three bytes; without it the message may fit.
       isNewAlias = false;
+      alias = 0;
       frame = frames.encode(message, version, qos, retain, subscriptionIdentifiers, expirySeconds, 0, true);
     }
     const size = frame.end - frame.start;
@@ -171,7 +179,7 @@ export class PacketWriter implements PacketSink {
       traffic.publishesDropped++;
       return "dropped";
     }
-    this.context.observer?.delivered(this.name, message, qos, retain, dup, packetIdentifier);
+    this.context.observer?.delivered(this.name, message, qos, retain, dup, packetIdentifier, alias);
     if (frame.passThrough) {
       outbound.appendRun(frame.buffer, frame.start, frame.end);
     } else {
@@ -250,10 +258,10 @@ export class PacketWriter implements PacketSink {
 
   /** [MQTT-3.1.2-29]: without Request Problem Information, Reason String and User Properties go only on CONNACK,
    * DISCONNECT and PUBLISH. */
-  #allowed(packet: ServerPacket): ServerPacket {
+  #allowed<T extends ServerPacket | ClientPacket>(packet: T): T {
     if (this.#requestProblemInformation || !("properties" in packet)) return packet;
     if (packet.type === PacketType.Connack || packet.type === PacketType.Disconnect) return packet;
     const { reasonString: _, userProperties: __, ...properties } = packet.properties;
-    return { ...packet, properties } as ServerPacket;
+    return { ...packet, properties } as T;
   }
 }

@@ -8,7 +8,7 @@ import { type OutgoingMessage, OutgoingState } from "./outgoing_message.ts";
 import { PacketIdentifiers } from "./packet_identifiers.ts";
 
 export class OutgoingWindow {
-  readonly #identifiers = new PacketIdentifiers();
+  readonly #identifiers: PacketIdentifiers;
   /** In the order of first sending: a Map keeps it. */
   readonly #open = new Map<number, OutgoingMessage>();
   /** What a resumed session still has to repeat, oldest first. */
@@ -18,8 +18,15 @@ export class OutgoingWindow {
 
   /** @param bytesMax by `OutgoingMessage.bytes`: a Client that takes messages and never acknowledges them makes the
    * Server remember no more than this, or one message.
-   * @param total what all sessions hold together: the window adds to it, and does not ask. */
-  constructor(readonly bytesMax = Infinity, readonly total: ByteBudget = new ByteBudget(Infinity)) {}
+   * @param total what all sessions hold together: the window adds to it, and does not ask.
+   * @param identifiers a Client's SUBSCRIBE and UNSUBSCRIBE take theirs from the same [MQTT-2.2.1-3]. */
+  constructor(
+    readonly bytesMax = Infinity,
+    readonly total: ByteBudget = new ByteBudget(Infinity),
+    identifiers: PacketIdentifiers = new PacketIdentifiers(),
+  ) {
+    this.#identifiers = identifiers;
+  }
 
   /** Unfinished messages. */
   get size(): number {

@@ -45,6 +45,13 @@ export class PacketIdentifiers {
     return true;
   }
 
+  isInUse(packetIdentifier: number): boolean {
+    const index = packetIdentifier >>> PAGE_SHIFT;
+    const page = this.#current?.index === index ? this.#current : this.#pages?.get(index);
+    if (page === undefined) return false;
+    return (page.bits[(packetIdentifier >>> 5) & (PAGE_WORDS - 1)] & (1 << (packetIdentifier & 31))) !== 0;
+  }
+
   /** A no-op for an identifier that is free. */
   release(packetIdentifier: number): void {
     const index = packetIdentifier >>> PAGE_SHIFT;

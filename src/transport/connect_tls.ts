@@ -10,16 +10,19 @@ export interface ConnectTlsOptions {
   /** The client's own certificate and key. */
   readonly certFile?: string;
   readonly keyFile?: string;
+  /** The same as PEM texts. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /** @throws when the server cannot be reached, or does not prove that it is `host`. That the server refuses our own
  * certificate, reading tells. */
 export async function connectTls(host: string, port: number, options: ConnectTlsOptions = {}): Promise<ByteStream> {
-  const { caFile, certFile, keyFile } = options;
-  const own = certFile === undefined || keyFile === undefined
-    ? {}
-    : { cert: Deno.readTextFileSync(certFile), key: Deno.readTextFileSync(keyFile) };
-  const caCerts = caFile === undefined ? [] : [Deno.readTextFileSync(caFile)];
+  const read = (file: string | undefined) => file === undefined ? undefined : Deno.readTextFileSync(file);
+  const { ca = read(options.caFile), cert = read(options.certFile), key = read(options.keyFile) } = options;
+  const own = cert === undefined || key === undefined ? {} : { cert, key };
+  const caCerts = ca === undefined ? [] : [ca];
   const conn = await Deno.connectTls({ hostname: plainHost(host), port, caCerts, ...own });
   try {
     await conn.handshake();

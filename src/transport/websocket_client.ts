@@ -13,6 +13,8 @@ export interface WebSocketClientOptions {
   readonly path?: string;
   /** What a browser would send; other clients need none. */
   readonly origin?: string;
+  /** Header fields besides those of the handshake: a token for a proxy. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** How long the Server may take for its part of the closing. Default 1000. */
   readonly closeTimeoutMs?: number;
 }
@@ -24,7 +26,7 @@ const CLOSE_TIMEOUT_MS = 1000;
 /** @throws Error when the Server refuses, with its status; `stream` is closed then. Nobody limits the time: whoever loses
  * patience closes `stream`. */
 export async function connectWebSocket(stream: ByteStream, options: WebSocketClientOptions): Promise<ByteStream> {
-  const { host, path = "/mqtt", origin, closeTimeoutMs = CLOSE_TIMEOUT_MS } = options;
+  const { host, path = "/mqtt", origin, headers = {}, closeTimeoutMs = CLOSE_TIMEOUT_MS } = options;
   const key = crypto.getRandomValues(new Uint8Array(16)).toBase64();
   const lines = [
     `GET ${path} HTTP/1.1`,
@@ -35,6 +37,7 @@ export async function connectWebSocket(stream: ByteStream, options: WebSocketCli
     "Sec-WebSocket-Version: 13",
     `Sec-WebSocket-Protocol: ${SUBPROTOCOL}`,
     ...(origin === undefined ? [] : [`Origin: ${origin}`]),
+    ...Object.entries(headers).map(headerLine),
   ];
   const request = new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);
   try {
@@ -46,6 +49,14 @@ export async function connectWebSocket(stream: ByteStream, options: WebSocketCli
     stream.close();
     throw error;
   }
+}
+
+/** @throws TypeError for what would end the line: its value may be secret, and is not repeated. */
+function headerLine([name, value]: [string, string]): string {
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) || /[^\t\x20-\x7E\x80-\xFF]/.test(value)) {
+    throw new TypeError(`${JSON.stringify(name)} is not a header field, or its value is none`);
+  }
+  return `${name}: ${value}`;
 }
 
 async function checkAnswer({ startLine, headers }: HttpHead, key: string): Promise<void> {

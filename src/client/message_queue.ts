@@ -1,0 +1,76 @@
+/** The messages of one subscription that the program has not read. @module */
+
+import { RingQueue } from "../base/ring_queue.ts";
+import { ReceivedMessage } from "./received_message.ts";
+
+/** Who reads. */
+interface Reader {
+  taken(message: ReceivedMessage): void;
+  resolve(result: IteratorResult<ReceivedMessage, undefined>): void;
+  reject(error: unknown): void;
+}
+
+/** Told of what happens to the messages of all queues. */
+export interface QueueOwner {
+  /** @param bytes of a QoS 0 message that came in (positive) or was taken out. */
+  unreadBytesChanged(bytes: number): void;
+  /** The program is done with it. */
+  consumed(message: ReceivedMessage): void;
+}
+
+export class MessageQueue {
+  readonly #unread = new RingQueue<ReceivedMessage>();
+  readonly #readers: Reader[] = [];
+  #end: { readonly error: Error | undefined } | undefined = undefined;
+
+  constructor(readonly owner: QueueOwner) {}
+
+  get isEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
+  push(message: ReceivedMessage): void {
+    const reader = this.#readers.shift();
+    if (reader !== undefined) {
+      reader.taken(message);
+      return reader.resolve({ done: false, value: message });
+    }
+    this.#unread.push(message);
+    if (message.qos === 0) this.owner.unreadBytesChanged(ReceivedMessage.bytes(message));
+  }
+
+  /** The next message, when there is one. What came before the end can be read after it.
+   * @param taken called with it, before the promise resolves. */
+  next(taken: (message: ReceivedMessage) => void): Promise<IteratorResult<ReceivedMessage, undefined>> {
+    const message = this.#unread.shift();
+    if (message !== undefined) {
+      if (message.qos === 0) this.owner.unreadBytesChanged(-ReceivedMessage.bytes(message));
+      taken(message);
+      return Promise.resolve({ done: false, value: message });
+    }
+    if (this.#end === undefined) {
+      return new Promise((resolve, reject) => this.#readers.push({ taken, resolve, reject }));
+    }
+    return this.#end.error === undefined ? Promise.resolve(DONE) : Promise.reject(this.#end.error);
+  }
+
+  /** Nothing more comes. @param error why, unless the program wanted it. */
+  end(error: Error | undefined): void {
+    if (this.#end !== undefined) return;
+    this.#end = { error };
+    for (const reader of this.#readers.splice(0)) {
+      if (error === undefined) reader.resolve(DONE);
+      else reader.reject(error);
+    }
+  }
+
+  /** The program does not want what it has not read. */
+  discard(): void {
+    for (let message = this.#unread.shift(); message !== undefined; message = this.#unread.shift()) {
+      if (message.qos === 0) this.owner.unreadBytesChanged(-ReceivedMessage.bytes(message));
+      this.owner.consumed(message);
+    }
+  }
+}
+
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };

@@ -1,0 +1,242 @@
+/** The client as a program holds it: the engine, with the waiting around it. @module */
+
+import { type Clock, systemClock } from "../base/clock.ts";
+import type { PacketObserver } from "../connection/packet_observer.ts";
+import { WriteTurn } from "../connection/write_turn.ts";
+import { ApplicationMessage, NEVER_EXPIRES } from "../packet/application_message.ts";
+import type { ProtocolVersion } from "../packet/control_packet.ts";
+import type { Properties } from "../packet/property.ts";
+import { PublishFrameEncoder } from "../packet/publish_frame.ts";
+import { ReasonCode } from "../packet/reason_code.ts";
+import { isValidTopicName } from "../topic/topic_name.ts";
+import { abortable } from "./abortable.ts";
+import type { ActiveSubscription } from "./active_subscription.ts";
+import { type Alarm, type NewAlarm, systemAlarm } from "./alarm.ts";
+import type {
+  Client,
+  ClientState,
+  DisconnectOptions,
+  Message,
+  PublishOptions,
+  PublishResult,
+  RequestOptions,
+  ServerLimits,
+  SubscribeOptions,
+  Subscription,
+} from "./client.ts";
+import { ClientEngine, type EngineHost } from "./client_engine.ts";
+import type { ClientSettings } from "./client_settings.ts";
+import { ConnectionLostError, NotConnectedError } from "./errors.ts";
+import { Link, type LinkContext } from "./link.ts";
+import { MqttSubscription } from "./mqtt_subscription.ts";
+import { newSubscription } from "./new_subscription.ts";
+import { ObserverAdapter } from "./observer_adapter.ts";
+import type { OpenStream } from "./open_stream.ts";
+import { OutboxMessage } from "./outbox_message.ts";
+import { bytesOf } from "./payload.ts";
+import { Requester } from "./requester.ts";
+
+/** What tests give in the place of the machine's. */
+export interface ClientParts {
+  readonly open: OpenStream;
+  readonly clock?: Clock;
+  readonly newAlarm?: NewAlarm;
+  readonly random?: () => number;
+}
+
+export class MqttClient implements Client, EngineHost {
+  readonly clock: Clock;
+  readonly engine: ClientEngine;
+  readonly #open: OpenStream;
+  readonly #random: () => number;
+  readonly #alarm: Alarm;
+  readonly #linkContext: LinkContext;
+  readonly #requester: Requester;
+  /** Of the connection that is being opened. */
+  #opening: AbortController | undefined = undefined;
+  /** The next Subscription Identifier. A session that goes on may know those of an earlier process: these begin elsewhere. */
+  #subscriptionIdentifier: number;
+
+  constructor(readonly settings: ClientSettings, parts: ClientParts) {
+    this.clock = parts.clock ?? systemClock;
+    this.#open = parts.open;
+    this.#random = parts.random ?? Math.random;
+    this.#alarm = (parts.newAlarm ?? systemAlarm)(() => this.engine.tick(), this.clock);
+    this.#linkContext = {
+      settings,
+      writeTurn: new WriteTurn(Infinity),
+      frames: new PublishFrameEncoder(),
+      observer: this.#packetObserver(),
+    };
+    this.#subscriptionIdentifier = settings.cleanStart ? 1 : 1 + Math.floor(this.#random() * 0xffff);
+    this.#requester = new Requester(this);
+    this.engine = new ClientEngine(settings, this);
+  }
+
+  get state(): ClientState {
+    return this.engine.state;
+  }
+
+  get clientId(): string {
+    return this.engine.clientId;
+  }
+
+  get protocolVersion(): ProtocolVersion {
+    return this.engine.protocolVersion;
+  }
+
+  get server(): ServerLimits {
+    return this.engine.server;
+  }
+
+  get closed(): Promise<void> {
+    return this.engine.closed;
+  }
+
+  get outboxLength(): number {
+    return this.engine.outbox.length;
+  }
+
+  publish(topicName: string, payload: string | Uint8Array, options: PublishOptions = {}): Promise<PublishResult> {
+    const { engine } = this;
+    const { qos = 0, retain = false, properties, signal } = options;
+    try {
+      if (engine.state === "closed") throw engine.closedError;
+      signal?.throwIfAborted();
+      if (!isValidTopicName(topicName)) throw new TypeError(`${JSON.stringify(topicName)} is not a Topic Name`);
+      const message = ApplicationMessage.create({
+        topicName,
+        payload: bytesOf(payload),
+        qos,
+        retain,
+        properties: properties as Properties | undefined,
+      });
+      engine.time.begin();
+      if (qos === 0) return abortable(engine.direct.publish(message, retain), signal);
+      const { messageExpiryInterval } = message;
+      const expiresAtMs = messageExpiryInterval === NEVER_EXPIRES
+        ? Infinity
+        : engine.time.wallMs + messageExpiryInterval * 1000;
+      const { promise, resolve, reject } = Promise.withResolvers<PublishResult>();
+      engine.outbox.publish(new OutboxMessage(message, qos, retain, expiresAtMs, { resolve, reject }));
+      return abortable(promise, signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async subscribe(topicFilters: string | readonly string[], options: SubscribeOptions = {}): Promise<Subscription> {
+    const { engine } = this;
+    const { signal, onMessage } = options;
+    if (engine.state === "closed") throw engine.closedError;
+    signal?.throwIfAborted();
+    const filters = typeof topicFilters === "string" ? [topicFilters] : topicFilters;
+    const active = newSubscription(filters, options, this.#subscriptionIdentifier++, engine.inbox);
+    engine.time.begin();
+    const subscription = new MqttSubscription(active, engine.inbox, (ended) => this.#unsubscribe(ended));
+    try {
+      await abortable(engine.subscriber.subscribe(active), signal);
+    } catch (error) {
+      // Given up, or refused: what is on its way nobody reads.
+      subscription.unsubscribe().catch(() => {});
+      throw error;
+    }
+    engine.inbox.claim(active.queue, (topicName) => active.matches(topicName));
+    signal?.addEventListener("abort", () => void subscription.unsubscribe().catch(() => {}), { once: true });
+    if (onMessage !== undefined) {
+      // What ended the subscription the program hears from the client; what its callback throws would be lost.
+      subscription.deliver(onMessage).catch((error) => active.isEnded || engine.close(asError(error)));
+    }
+    return subscription;
+  }
+
+  request(topicName: string, payload: string | Uint8Array, options: RequestOptions = {}): Promise<Message> {
+    return this.#requester.request(topicName, payload, options);
+  }
+
+  async reauthenticate(): Promise<void> {
+    if (this.engine.state === "closed") throw this.engine.closedError;
+    if (this.engine.link === undefined) throw new NotConnectedError("there is no connection to re-authenticate on");
+    await this.engine.reauthenticate();
+  }
+
+  async disconnect(options: DisconnectOptions = {}): Promise<void> {
+    const { reasonCode = ReasonCode.NormalDisconnection, sessionExpiryInterval, reasonString } = options;
+    const isPlain = reasonCode === ReasonCode.NormalDisconnection && sessionExpiryInterval === undefined &&
+      reasonString === undefined;
+    if (this.protocolVersion !== 5 && !isPlain) throw new TypeError("DISCONNECT of 3.x says nothing else");
+    if ((sessionExpiryInterval ?? 0) > 0 && this.server.sessionExpiryInterval === 0) {
+      throw new TypeError("a session that ends with the connection cannot be kept by DISCONNECT [MQTT-3.14.2.2.2]");
+    }
+    this.engine.disconnect(reasonCode, { sessionExpiryInterval, reasonString });
+    // Why it ended, if it had before, is what `closed` tells.
+    await this.engine.closed.catch(() => {});
+  }
+
+  drop(): void {
+    this.engine.close(undefined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.disconnect();
+  }
+
+  // What the engine needs of the world.
+
+  random(): number {
+    return this.#random();
+  }
+
+  endOfTurn(callback: () => void): void {
+    queueMicrotask(callback);
+  }
+
+  open(): void {
+    this.abandon();
+    const opening = this.#opening = new AbortController();
+    this.#open(opening.signal).then((stream) => {
+      if (this.#opening !== opening) return stream.close();
+      const link = new Link(stream, this.#linkContext);
+      this.engine.opened(link);
+      link.read({
+        received: (packet) => this.engine.received(link, packet),
+        broke: (error) => this.engine.broke(link, error),
+        failed: (error) => this.engine.failed(link, error),
+        ended: (cause) => this.engine.ended(link, cause),
+      }).catch((error) => this.engine.failed(link, error));
+    }).catch((error) => {
+      if (this.#opening !== opening) return;
+      const what = `no connection to ${this.settings.url}: ${asError(error).message}`;
+      this.engine.openFailed(new ConnectionLostError(what, { cause: error }));
+    });
+  }
+
+  abandon(): void {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    opening?.abort();
+  }
+
+  wakeAt(ms: number): void {
+    this.#alarm.set(ms);
+  }
+
+  stateChanged(state: ClientState, cause: string): void {
+    this.settings.observer?.state?.(state, cause);
+  }
+
+  #unsubscribe(active: ActiveSubscription): Promise<void> {
+    this.engine.time.begin();
+    return this.engine.subscriber.unsubscribe(active);
+  }
+
+  #packetObserver(): PacketObserver | undefined {
+    const { observer } = this.settings;
+    if (observer?.packet === undefined) return undefined;
+    return new ObserverAdapter(observer.packet.bind(observer), () => this.clock.monotonicMs());
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,77 @@
+/** A subscription as the program holds it: iterated, or read for it and handed to its callback. @module */
+
+import type { ReasonCode } from "../packet/reason_code.ts";
+import type { ActiveSubscription } from "./active_subscription.ts";
+import type { Message, Subscription } from "./client.ts";
+import type { QueueOwner } from "./message_queue.ts";
+import type { ReceivedMessage } from "./received_message.ts";
+
+export class MqttSubscription implements Subscription {
+  #ending: Promise<void> | undefined = undefined;
+
+  /** @param end UNSUBSCRIBE. */
+  constructor(
+    readonly active: ActiveSubscription,
+    readonly owner: QueueOwner,
+    readonly end: (active: ActiveSubscription) => Promise<void>,
+  ) {}
+
+  get topicFilters(): readonly string[] {
+    return this.active.requested.map(({ request }) => request.topicFilter);
+  }
+
+  get reasonCodes(): readonly ReasonCode[] {
+    return this.active.reasonCodes;
+  }
+
+  unsubscribe(): Promise<void> {
+    return this.#ending ??= this.#end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.unsubscribe();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Message, undefined, void> {
+    return new MessageIterator(this.active, this.owner);
+  }
+
+  /** Reads on behalf of the program until the subscription ends. @throws what the callback throws, or why it ended. */
+  async deliver(onMessage: (message: Message) => void | Promise<void>): Promise<void> {
+    for await (const message of this) await onMessage(message);
+  }
+
+  async #end(): Promise<void> {
+    if (this.active.isEnded || this.active.queue.isEnded) {
+      this.active.queue.end(undefined);
+      return;
+    }
+    this.active.queue.end(undefined);
+    this.active.queue.discard();
+    await this.end(this.active);
+  }
+}
+
+class MessageIterator implements AsyncIterator<Message, undefined, void> {
+  /** Handed to the program, which is not done with it. */
+  #current: ReceivedMessage | undefined = undefined;
+
+  constructor(readonly active: ActiveSubscription, readonly owner: QueueOwner) {}
+
+  next(): Promise<IteratorResult<Message, undefined>> {
+    this.#finish();
+    return this.active.queue.next((message) => this.#current = message);
+  }
+
+  return(): Promise<IteratorReturnResult<undefined>> {
+    this.#finish();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  #finish(): void {
+    const current = this.#current;
+    if (current === undefined) return;
+    this.#current = undefined;
+    this.owner.consumed(current);
+  }
+}

@@ -1,0 +1,32 @@
+/** The filters and options of `subscribe`, checked. @module */
+
+import { parseSharedFilter } from "../topic/shared_filter.ts";
+import { isValidTopicFilter } from "../topic/topic_filter.ts";
+import { ActiveSubscription, type FilterEntry } from "./active_subscription.ts";
+import type { SubscribeOptions } from "./client.ts";
+import { MessageQueue, type QueueOwner } from "./message_queue.ts";
+
+/** @throws TypeError for what is no Topic Filter. */
+export function newSubscription(
+  topicFilters: readonly string[],
+  options: SubscribeOptions,
+  identifier: number,
+  owner: QueueOwner,
+): ActiveSubscription {
+  if (topicFilters.length === 0) throw new TypeError("a subscription has a Topic Filter [MQTT-3.8.3-2]");
+  const filters = topicFilters.map((topicFilter) => entryOf(topicFilter, options));
+  return new ActiveSubscription(filters, options.userProperties, identifier, new MessageQueue(owner));
+}
+
+function entryOf(topicFilter: string, options: SubscribeOptions): FilterEntry {
+  const { qos = 0, noLocal = false, retainAsPublished = false, retainHandling = 0 } = options;
+  const shared = parseSharedFilter(topicFilter);
+  if (shared === "invalid" || (shared === undefined && !isValidTopicFilter(topicFilter))) {
+    throw new TypeError(`${JSON.stringify(topicFilter)} is not a Topic Filter`);
+  }
+  if (shared !== undefined && noLocal) throw new TypeError("noLocal on a Shared Subscription [MQTT-3.8.3-4]");
+  return {
+    request: { topicFilter, qos, noLocal, retainAsPublished, retainHandling },
+    topicFilter: shared?.topicFilter ?? topicFilter,
+  };
+}

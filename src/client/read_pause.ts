@@ -1,0 +1,65 @@
+/** When reading from the connection stops, so that unread messages do not fill the memory.
+ *
+ * Messages of QoS 1 and 2 need this in 3.x alone: 5.0 has the Receive Maximum. For QoS 0 the only brake is the connection
+ * itself. But what the Server answers comes by the same way: while an answer is awaited reading goes on, since the
+ * program may do nothing else before it has come, and QoS 0 messages beyond twice the bound are dropped, as that QoS
+ * allows. @module */
+
+import type { EngineContext } from "./engine_context.ts";
+
+/** Of QoS 0 messages that nobody has read, in all subscriptions. */
+const UNREAD_BYTES_MAX = 1024 * 1024;
+
+export class ReadPause {
+  #unreadBytes = 0;
+  #isPaused = false;
+  /** QoS 0 messages that were dropped. */
+  dropped = 0;
+
+  /** @param unacknowledged messages of QoS 1 and 2 that wait for the program. */
+  constructor(readonly context: EngineContext, readonly unacknowledged: () => number, readonly resumed: () => void) {}
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** Asked before a QoS 0 message is taken in. */
+  get mustDrop(): boolean {
+    if (this.#unreadBytes < UNREAD_BYTES_MAX * 2) return false;
+    this.dropped++;
+    return true;
+  }
+
+  unreadBytesChanged(bytes: number): void {
+    this.#unreadBytes += bytes;
+    if (this.#isPaused) this.update();
+  }
+
+  /** Something has changed that it depends on. */
+  update(): void {
+    const { link } = this.context;
+    if (link === undefined) return;
+    const mustPause = this.#mustPause();
+    if (mustPause === this.#isPaused) return;
+    this.#isPaused = mustPause;
+    if (mustPause) link.pauseReading();
+    else {
+      link.resumeReading();
+      this.resumed();
+    }
+  }
+
+  /** A new connection is read from. */
+  disconnected(): void {
+    this.#isPaused = false;
+  }
+
+  #mustPause(): boolean {
+    const { context } = this;
+    const waiting = context.protocolVersion === 5 ? 0 : this.unacknowledged();
+    // Nothing of QoS 1 and 2 may be dropped: a program that reads nothing gets no answers either, and loses the connection.
+    if (waiting >= context.settings.receiveMaximum * 2) return true;
+    const isFull = this.#unreadBytes > UNREAD_BYTES_MAX || waiting >= context.settings.receiveMaximum;
+    return isFull && !context.awaitsAnswer;
+  }
+}

@@ -1,0 +1,75 @@
+/** Request and response: one subscription for all answers, which are told apart by Correlation Data. §4.10 @module */
+
+import { ReasonCode } from "../packet/reason_code.ts";
+import type { Client, Message, RequestOptions, Subscription } from "./client.ts";
+import { MqttError, RequestTimeoutError } from "./errors.ts";
+
+const TIMEOUT_MS = 10_000;
+/** Of the Response Topic, and of the Correlation Data: nobody guesses one. */
+const RANDOM_BYTES = 16;
+
+interface OpenRequest {
+  resolve(answer: Message): void;
+}
+
+export class Requester {
+  /** By Correlation Data as hex. */
+  readonly #open = new Map<string, OpenRequest>();
+  #topicName: string | undefined = undefined;
+  #subscription: Promise<Subscription> | undefined = undefined;
+
+  constructor(readonly client: Client) {}
+
+  async request(topicName: string, payload: string | Uint8Array, options: RequestOptions): Promise<Message> {
+    const { timeoutMs = TIMEOUT_MS, signal, ...publishOptions } = options;
+    if (this.client.protocolVersion !== 5) throw new MqttError("requests need MQTT 5.0");
+    signal?.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<Message>();
+    const correlationData = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
+    const key = correlationData.toHex();
+    const timer = setTimeout(() => reject(new RequestTimeoutError(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    const abort = () => reject(signal!.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    this.#open.set(key, { resolve });
+    try {
+      // A failure before the answer, and the end of the client, end the waiting, too.
+      const failure = this.#send(topicName, payload, publishOptions, correlationData);
+      failure.catch(reject);
+      this.client.closed.then(() => reject(new MqttError("the client has ended")), reject);
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      this.#open.delete(key);
+    }
+  }
+
+  async #send(
+    topicName: string,
+    payload: string | Uint8Array,
+    options: RequestOptions,
+    correlationData: Uint8Array,
+  ): Promise<void> {
+    await (this.#subscription ??= this.#subscribe());
+    const properties = { ...options.properties, responseTopic: this.#topicName!, correlationData };
+    const { reasonCode } = await this.client.publish(topicName, payload, { ...options, properties });
+    if (reasonCode === ReasonCode.NoMatchingSubscribers) throw new MqttError("nobody takes requests there");
+  }
+
+  async #subscribe(): Promise<Subscription> {
+    const random = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES)).toHex();
+    // Where the Server has a place for answers, it says so.
+    this.#topicName = `${(this.client.server.responseInformation ?? "response").replace(/\/$/, "")}/${random}`;
+    try {
+      return await this.client.subscribe(this.#topicName, { qos: 1, onMessage: (message) => this.#answered(message) });
+    } catch (error) {
+      this.#subscription = undefined;
+      throw error;
+    }
+  }
+
+  #answered(message: Message): void {
+    const key = message.properties.correlationData?.toHex();
+    if (key !== undefined) this.#open.get(key)?.resolve(message);
+  }
+}
