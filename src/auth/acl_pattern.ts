@@ -69,12 +69,16 @@ export class PatternTemplate {
   readonly #parts: readonly (string | { readonly variable: VariableName })[] | undefined;
   /** The same pattern for everybody. */
   readonly isConstant: boolean;
+  /** With a variable: what every topic and filter begins with that any pattern of this matches or covers, "a/" of
+   * "a/x%u/#". */
+  readonly beginning: string;
   readonly #hasRole: boolean;
 
   constructor(readonly topicFilter: string) {
     if (aclFilterProblem(topicFilter) !== undefined) {
       this.#parts = undefined;
       this.isConstant = true;
+      this.beginning = "";
       this.#hasRole = false;
       return;
     }
@@ -87,6 +91,7 @@ export class PatternTemplate {
     parts.push(topicFilter.slice(at));
     this.#parts = parts;
     this.isConstant = parts.length === 1;
+    this.beginning = this.isConstant ? "" : beginningOf(parts[0] as string);
     this.#hasRole = parts.some((part) => typeof part !== "string" && part.variable === "role");
   }
 
@@ -124,6 +129,13 @@ export class PatternTemplate {
     if (!isUnsafe) return pattern;
     return pattern.split("/").map((level) => level.includes(ANY_LEVELS) ? ANY_LEVELS : level).join("/");
   }
+}
+
+/** @param text before the first variable: its last level may go on with that, and becomes ANY_LEVELS as a whole. */
+function beginningOf(text: string): string {
+  const wildcard = text.search(/[+#]/);
+  const plain = wildcard < 0 ? text : text.slice(0, wildcard);
+  return plain.slice(0, plain.lastIndexOf("/") + 1);
 }
 
 /** Matches a Topic Name as a Topic Filter does. */

@@ -1,11 +1,18 @@
 /** The rules of all accounts, by whom they are about, and the rights of one Client that follow from them. Rules are read
- * once for each change of the accounts; what holds variables is put together once for each Client. The order in which they
+ * once for each change of the accounts; what holds variables is put together when it may be meant. The order in which they
  * are asked is told in docs/access.md, for those who write rules. Room: pure. @module */
 
 import { ACL_SUBJECT_KINDS, type AclRule, type AclSubjectKind } from "./account_records.ts";
 import type { Accounts } from "./accounts.ts";
 import { PatternTemplate, type PatternValues } from "./acl_pattern.ts";
-import { type AclRequest, type CompiledRule, RuleTable } from "./acl_rule_table.ts";
+import {
+  type AclRequest,
+  type CompiledRule,
+  type Rules,
+  RuleTable,
+  type TemplateRule,
+  TemplateTable,
+} from "./acl_rule_table.ts";
 import type { Grant, Identity } from "./authorizer.ts";
 import { NetworkTable } from "./networks.ts";
 
@@ -33,12 +40,12 @@ class SubjectRules {
   /** Without variables: the same for all whom they are about. */
   readonly deny = new RuleTable();
   readonly allow = new RuleTable();
-  readonly templates: { readonly rule: AclRule; readonly template: PatternTemplate }[] = [];
+  readonly templates: Readonly<Record<AclRule["effect"], TemplateRule[]>> = { deny: [], allow: [] };
 
   add(rule: AclRule): void {
     const template = new PatternTemplate(rule.topicFilter);
     if (!template.isConstant) {
-      this.templates.push({ rule, template });
+      this.templates[rule.effect].push({ rule, template });
       return;
     }
     for (const pattern of template.patterns(rule.effect, NO_VALUES)) {
@@ -131,24 +138,25 @@ function present(rules: SubjectRules | undefined): SubjectRules[] {
 
 /** Rules that are asked together. */
 interface Stage {
-  readonly deny: readonly RuleTable[];
-  readonly allow: readonly RuleTable[];
+  readonly deny: readonly Rules[];
+  readonly allow: readonly Rules[];
   readonly kind: "rule" | "grant";
 }
 
 /** @returns undefined when nothing is said. */
 function stageOf(subjects: readonly SubjectRules[], values: PatternValues): Stage | undefined {
-  const own = { deny: new RuleTable(), allow: new RuleTable() };
-  for (const { templates } of subjects) {
-    for (const { rule, template } of templates) {
-      for (const pattern of template.patterns(rule.effect, values)) {
-        own[rule.effect].add({ source: rule, action: rule.action, pattern, order: rule.number });
-      }
-    }
-  }
-  const deny = [own.deny, ...subjects.map((subject) => subject.deny)].filter((table) => table.size > 0);
-  const allow = [own.allow, ...subjects.map((subject) => subject.allow)].filter((table) => table.size > 0);
+  const [deny, allow] = [rulesOf("deny", subjects, values), rulesOf("allow", subjects, values)];
   return deny.length + allow.length === 0 ? undefined : { deny, allow, kind: "rule" };
+}
+
+function rulesOf(effect: AclRule["effect"], subjects: readonly SubjectRules[], values: PatternValues): Rules[] {
+  const rules: Rules[] = [];
+  for (const subject of subjects) {
+    const templates = subject.templates[effect];
+    if (templates.length > 0) rules.push(new TemplateTable(templates, values));
+    if (subject[effect].size > 0) rules.push(subject[effect]);
+  }
+  return rules;
 }
 
 function stageOfGrants(grants: readonly Grant[], values: PatternValues): Stage | undefined {
@@ -201,7 +209,7 @@ export class Rights {
   }
 }
 
-function firstOf(tables: readonly RuleTable[], request: AclRequest, topic: string): CompiledRule | undefined {
+function firstOf(tables: readonly Rules[], request: AclRequest, topic: string): CompiledRule | undefined {
   let first: CompiledRule | undefined;
   for (const table of tables) {
     const rule = table.find(request, topic);

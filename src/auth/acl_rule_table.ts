@@ -3,7 +3,13 @@
 
 import { SubscriptionTrie } from "../topic/subscription_trie.ts";
 import type { AclAction, AclRule } from "./account_records.ts";
-import { hasAnyLevels, patternCovers, patternMatches } from "./acl_pattern.ts";
+import {
+  hasAnyLevels,
+  patternCovers,
+  patternMatches,
+  type PatternTemplate,
+  type PatternValues,
+} from "./acl_pattern.ts";
 import type { Grant } from "./authorizer.ts";
 
 /** What somebody wants to do. "publish" is not retained, "retain" is; "subscribe" is about a Topic Filter, all others
@@ -43,7 +49,37 @@ const SCANS_BEFORE_TRIE = 32;
 /** What a level of a filter may be that is no level of any rule: a control character. */
 const SOME_LEVEL = "\u0001";
 
-export class RuleTable {
+/** Rules of one effect. */
+export interface Rules {
+  /** The first rule that is about `request` and matches the Topic Name, or covers the Topic Filter of "subscribe". */
+  find(request: AclRequest, topic: string): CompiledRule | undefined;
+}
+
+/** A rule whose filter holds variables. */
+export interface TemplateRule {
+  readonly rule: AclRule;
+  readonly template: PatternTemplate;
+}
+
+/** Rules with variables, for one Client. They are the same objects for all, and filled in where a topic may be meant only:
+ * copies for each of ten thousand Clients would take the broker's memory, and seconds after each change. */
+export class TemplateTable implements Rules {
+  /** @param templates by number. */
+  constructor(readonly templates: readonly TemplateRule[], readonly values: PatternValues) {}
+
+  find(request: AclRequest, topic: string): CompiledRule | undefined {
+    for (const { rule, template } of this.templates) {
+      if (!topic.startsWith(template.beginning) || !isAbout(rule.action, request)) continue;
+      for (const pattern of template.patterns(rule.effect, this.values)) {
+        const compiled = { source: rule, action: rule.action, pattern, order: rule.number };
+        if (holds(compiled, request, topic)) return compiled;
+      }
+    }
+    return undefined;
+  }
+}
+
+export class RuleTable implements Rules {
   /** By order, as added. */
   readonly #rules: CompiledRule[] = [];
   #scans = 0;
@@ -60,7 +96,6 @@ export class RuleTable {
     this.#rules.push(rule);
   }
 
-  /** The first rule that is about `request` and matches the Topic Name, or covers the Topic Filter of "subscribe". */
   find(request: AclRequest, topic: string): CompiledRule | undefined {
     if (this.#trie === undefined) {
       if (this.#rules.length <= SCANNED_MAX || ++this.#scans <= SCANS_BEFORE_TRIE) {

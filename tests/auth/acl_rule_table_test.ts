@@ -2,9 +2,10 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { patternCovers, patternMatches } from "../../src/auth/acl_pattern.ts";
-import { ACL_REQUESTS, type CompiledRule, RuleTable } from "../../src/auth/acl_rule_table.ts";
+import { patternCovers, patternMatches, PatternTemplate } from "../../src/auth/acl_pattern.ts";
+import { ACL_REQUESTS, type CompiledRule, RuleTable, TemplateTable } from "../../src/auth/acl_rule_table.ts";
 import { topicFilter, topicName } from "../topic/arbitraries.ts";
+import { rulesOf } from "./acl_support.ts";
 
 const ABOUT = {
   publish: ["publish", "retain"],
@@ -53,4 +54,71 @@ Deno.test("RuleTable.find() gives the first rule, the same the fortieth time as 
     { numRuns: 300 },
   );
   assert(found > 1_000 && lateFound > 100, "both ways were gone");
+});
+
+function templatesOf(...lines: string[]) {
+  return rulesOf(...lines).map((rule) => ({ rule, template: new PatternTemplate(rule.topicFilter) }));
+}
+
+Deno.test("TemplateTable.find() gives the first rule of those that a table of its patterns would have", () => {
+  const level = fc.constantFrom("a", "b", "", "+", "%u", "%c", "x%c", "${role}", "$x");
+  const filter = fc.array(level, { minLength: 1, maxLength: 3 }).chain((levels) =>
+    fc.constantFrom(...["", "/%c", "/%u/#"].map((end) => levels.join("/") + end))
+  ).filter((filter) => /%|\{/.test(filter));
+  const lines = fc.array(fc.tuple(action, filter).map((words) => words.join(" ")), { minLength: 1, maxLength: 6 });
+  const name = fc.constantFrom("a", "b", "a/b", "#", "$x", "", "x");
+  const values = fc.record({
+    userName: fc.option(name, { nil: undefined }),
+    clientId: name,
+    roles: fc.subarray(["a", "b"]),
+  });
+  const asked = fc.array(fc.constantFrom("a", "b", "", "xa", "xb", "x", "$x", "+"), { minLength: 1, maxLength: 4 })
+    .chain((levels) => fc.constantFrom(levels.join("/") || "a", [...levels, "#"].join("/")));
+  let found = 0;
+  fc.assert(
+    fc.property(
+      fc.constantFrom("allow", "deny" as const),
+      lines,
+      values,
+      fc.array(asked),
+      (effect, lines, values, asked) => {
+        const templates = templatesOf(...lines.map((line) => `${effect} everyone ${line}`));
+        const patterns = new RuleTable();
+        for (const { rule, template } of templates) {
+          for (const pattern of template.patterns(effect, values)) {
+            patterns.add({ source: rule, action: rule.action, pattern, order: rule.number });
+          }
+        }
+        const table = new TemplateTable(templates, values);
+        for (const topic of asked) {
+          for (const request of /[+#]/.test(topic) ? ["subscribe" as const] : ACL_REQUESTS) {
+            const expected = patterns.find(request, topic);
+            assertEquals(table.find(request, topic), expected, `${request} ${topic}`);
+            if (expected !== undefined) found++;
+          }
+        }
+      },
+    ),
+    { numRuns: 5_000 },
+  );
+  assert(found > 1_000, `only ${found} were found`);
+});
+
+Deno.test("TemplateTable.find() fills in only what may be meant", () => {
+  const templates = templatesOf(
+    "allow everyone publish a/x%u",
+    "deny everyone publish b/+/%u",
+    "deny everyone publish %u",
+  );
+  const filledIn: string[] = [];
+  for (const { template } of templates) {
+    const { patterns } = template;
+    template.patterns = (...values) => {
+      filledIn.push(template.topicFilter);
+      return patterns.apply(template, values);
+    };
+  }
+  const table = new TemplateTable(templates, { userName: undefined, clientId: "c", roles: [] });
+  assertEquals(table.find("publish", "a/xu"), { ...table.find("publish", "z/z")!, pattern: "\0" });
+  assertEquals(filledIn, ["a/x%u", "%u", "%u"]);
 });
