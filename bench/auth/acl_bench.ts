@@ -112,7 +112,7 @@ export function aclWorkload(kind: AclBenchKind, rules: number, decisions: number
     let allowed = 0;
     for (let index = 0; index < decisions; index++) {
       if (kind === "new client") identity = client();
-      if (kind === "changed accounts") source.accounts = { ...source.accounts };
+      if (kind === "changed accounts") source.accounts = { ...source.accounts, version: source.accounts.version + 1 };
       if (authorizer.mayPublish(identity, topics[index % TOPICS], 0, false)) allowed++;
     }
     return allowed;

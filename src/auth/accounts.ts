@@ -5,7 +5,7 @@
 import type { AclRule, BanRecord, RoleRecord, UserRecord } from "./account_records.ts";
 
 export interface Accounts {
-  /** Grows with each change. */
+  /** Grows with each change of anything that rights are made of; not when credentials are hashed better. */
   readonly version: number;
   /** true from the first user on, also when all are removed again: who is not known stays out, and what no rule allows is
    * refused. false: there are no accounts; rules that forbid hold, all else is allowed. */
