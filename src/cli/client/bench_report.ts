@@ -92,7 +92,7 @@ export function reportLines(report: BenchReport, chart: readonly string[]): stri
   if (acknowledgementMs !== null) rows.push(["acknowledged", latencyText(acknowledgementMs)]);
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;
   return [
-    `${planText(report)}, MQTT ${versionText(report.protocolVersion)}, ${report.measuredS} s`,
+    `MQTT ${versionText(report.protocolVersion)}, ${planText(report)}, ${report.measuredS} s`,
     "",
     ...rows.map(([name, text]) => name.padEnd(width) + text),
     ...(chart.length === 0 ? [] : ["", ...chart.map((row) => `  ${row}`)]),

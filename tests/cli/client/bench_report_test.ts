@@ -112,7 +112,13 @@ Deno.test("the report of a bench without losses ends with 0, and is JSON with al
   assertEquals([json.sentPerS, json.receivedPerS, json.receivedBytesPerS], [1000, 2000, 128_000]);
   assertEquals([json.latencyMs.count, json.acknowledgementMs, json.failure], [1, null, null]);
   const lines = reportLines(report, ["a row"]).join("\n");
-  for (const text of ["QoS 0, 64 bytes, 500 messages/s, MQTT 5.0", "1 of 1, 2,000/s, 125 KiB/s", "lost      none"]) {
+  for (
+    const text of [
+      "MQTT 5.0, pairs, 1 publisher → 1 subscriber, QoS 0, 64 bytes, 500 messages/s, 2 s",
+      "1 of 1, 2,000/s, 125 KiB/s",
+      "lost      none",
+    ]
+  ) {
     assertStringIncludes(lines, text);
   }
   assert(lines.endsWith("\n\n  a row"));
