@@ -60,12 +60,13 @@ function writeJson(layout: Layout, json: string): void {
   });
 }
 
-/** C's `%1.15g`, or `%1.17g` where 15 digits do not say it exactly. */
+/** C's `%1.15g`, or `%1.17g` where 15 digits are not nearly it (by the last bit of a double, as cJSON compares). */
 export function numberText(value: number): string {
   if (!Number.isFinite(value)) return "null";
   if (Object.is(value, -0)) return "-0";
-  const short = value.toPrecision(15);
-  const digits = Number(short) === value ? 15 : 17;
+  const short = Number(value.toPrecision(15));
+  const isNear = Math.abs(short - value) <= Math.max(Math.abs(short), Math.abs(value)) * Number.EPSILON;
+  const digits = isNear ? 15 : 17;
   const [mantissa, exponentText] = value.toExponential(digits - 1).split("e");
   const exponent = Number(exponentText);
   const trimmed = (text: string) => text.includes(".") ? text.replace(/\.?0+$/, "") : text;

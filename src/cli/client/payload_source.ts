@@ -16,7 +16,7 @@ export const PAYLOAD_OPTIONS: readonly ClientOption[] = [
     about: "publish all of standard input as one message",
     example: "-s < ./picture.jpg",
   },
-  { name: "null-message", short: "n", about: "publish an empty message", example: "-n -r" },
+  { name: "null-message", short: "n", about: "publish an empty message", example: "-t door -n" },
 ];
 export const LINES_OPTION: ClientOption = {
   name: "stdin-line",

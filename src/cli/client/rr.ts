@@ -12,6 +12,7 @@ import { ClientTask } from "./client_task.ts";
 import { CONNECTION_OPTIONS } from "./connection_option_table.ts";
 import { flagOf, lastOf, numberOption, qosOption } from "./given_values.ts";
 import { MessagePrinter, PRINT_OPTIONS } from "./message_printer.ts";
+import { receivedMessage } from "./received_message.ts";
 import { PAYLOAD_OPTIONS, payloadOptionOf, readPayload } from "./payload_source.ts";
 
 const OPTIONS: readonly ClientOption[] = [
@@ -77,7 +78,7 @@ async function requestResponse(given: GivenClientOptions, terminal: Terminal): P
         ? await askClient(client, task, request)
         : await askOn(responseTopic, client, task, request);
       if (response !== undefined) {
-        printer.print({ ...shown(response), atMs: performance.timeOrigin + performance.now() });
+        printer.print(receivedMessage(response));
       }
       return 0;
     } catch (error) {
@@ -135,8 +136,4 @@ async function askOn(
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
   }
-}
-
-function shown({ topicName, payload, qos, retain, properties, packetIdentifier }: Message) {
-  return { topicName, payload, qos, retain, properties, packetIdentifier };
 }

@@ -14,7 +14,7 @@ import { allOf, flagOf, numberOption, qosOption } from "./given_values.ts";
 import { UnprintableMessageError } from "./message_json.ts";
 import { MessagePrinter, PRINT_OPTIONS } from "./message_printer.ts";
 import { MessageSelection, SELECTION_OPTIONS } from "./message_selection.ts";
-import type { ReceivedMessage } from "./received_message.ts";
+import { type ReceivedMessage, receivedMessage } from "./received_message.ts";
 import { RetainedTree, TREE_TOPICS_MAX } from "./retained_tree.ts";
 import { requireFilters } from "./topic_filters.ts";
 
@@ -220,15 +220,7 @@ class Run {
   }
 
   async #take(message: Message): Promise<void> {
-    const received: ReceivedMessage = {
-      topicName: message.topicName,
-      payload: message.payload,
-      qos: message.qos,
-      retain: message.retain,
-      properties: message.properties,
-      packetIdentifier: message.packetIdentifier,
-      atMs: performance.timeOrigin + performance.now(),
-    };
+    const received = receivedMessage(message);
     const { selection, countMax, tree } = this.#wish;
     if (selection.isRetainedOnly && !received.retain) return this.#end(0);
     if (selection.isLeftOut(received)) return;
