@@ -6,7 +6,7 @@ import { ReasonCode } from "../packet/reason_code.ts";
 import type { UserRecord } from "./account_records.ts";
 import type { AccountsSource } from "./accounts.ts";
 import type { AuthenticationExchange, AuthenticationVerdict, Authenticator, ConnectAttempt } from "./authenticator.ts";
-import type { ScramKeys } from "./credentials.ts";
+import type { Credentials, ScramKeys } from "./credentials.ts";
 import { addressKey, type LoginAttempts } from "./login_attempts.ts";
 import {
   hmac,
@@ -40,6 +40,8 @@ export class AccountsAuthenticator implements Authenticator {
   readonly #log: Log;
   readonly #strength: PasswordStrength;
   readonly #pretenceSecret: Uint8Array;
+  /** Users whose better credentials are on their way to the disk. */
+  readonly #keeping = new Set<string>();
 
   constructor(parts: AccountsAuthenticatorParts) {
     this.#accounts = parts.accounts;
@@ -149,17 +151,25 @@ export class AccountsAuthenticator implements Authenticator {
     const { credentials, password } = question;
     if (credentials === undefined || !isOutdated(credentials, this.#strength) || password.length === 0) return;
     this.#checks.whenIdle(user.name, async () => {
-      try {
-        // Another login may have done it while this one waited.
-        const present = this.#accounts.accounts.users.get(user.name);
-        if (present?.credentials === undefined || !isOutdated(present.credentials, this.#strength)) return;
-        const better = await makeCredentials(password, this.#strength);
-        await this.#accounts.upgradeCredentials(user, better);
-        this.#checks.remember({ ...question, credentials: better }, true);
-      } catch (error) {
-        this.#log.warning(`The password of u'${user.name}' could not be kept anew: ${messageOf(error)}`);
-      }
+      // Another login may have done it while this one waited.
+      const present = this.#accounts.accounts.users.get(user.name)?.credentials;
+      if (present === undefined || !isOutdated(present, this.#strength) || this.#keeping.has(user.name)) return;
+      const credentials = await makeCredentials(password, this.#strength);
+      // Not waited for: while another program holds the accounts, passwords are checked all the same.
+      this.#keep(user, { ...question, credentials });
     });
+  }
+
+  async #keep(user: UserRecord, question: PasswordQuestion & { readonly credentials: Credentials }): Promise<void> {
+    this.#keeping.add(user.name);
+    try {
+      await this.#accounts.upgradeCredentials(user, question.credentials);
+      this.#checks.remember(question, true);
+    } catch (error) {
+      this.#log.warning(`The password of u'${user.name}' could not be kept anew: ${messageOf(error)}`);
+    } finally {
+      this.#keeping.delete(user.name);
+    }
   }
 
   /** What a user would have who does not exist, the same at each time. No proof fits it. */

@@ -208,6 +208,27 @@ Deno.test("A login while the credentials are being made anew does not make them 
   assertEquals(accounts.upgrades, 1);
 });
 
+Deno.test("Passwords are checked also while better credentials wait for the disk, and are made once", async () => {
+  const { authenticator, accounts } = await quick();
+  accounts.set("old", oldCredentials(PASSWORD));
+  const disk = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  let upgrades = 0;
+  accounts.upgradeCredentials = () => {
+    upgrades++;
+    asked.resolve();
+    return disk.promise;
+  };
+  await login(authenticator, attemptOf("old", PASSWORD));
+  await asked.promise;
+  using hashes = watchHashes();
+  for (const user of ["old", "sensor-1"]) {
+    assertEquals((await login(authenticator, attemptOf(user, PASSWORD))).reasonCode, ReasonCode.Success);
+  }
+  assertEquals([upgrades, hashes.iterations.length], [1, 1], "of sensor-1 alone");
+  disk.resolve();
+});
+
 Deno.test("A wrong password upgrades nothing", async () => {
   const { authenticator, accounts } = await quick();
   const before = accounts.set("old", oldCredentials(PASSWORD));
