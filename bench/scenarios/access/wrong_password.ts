@@ -127,11 +127,12 @@ function resultOf({ size }: AccessContext, attacks: readonly Attack[]): AccessRe
 function problemsOf(isJudged: boolean, { column, result, others, undisturbed }: Attack): string[] {
   const letIn = result.answers["0x00"] ?? 0;
   const p99 = others.deliveryMs!.p99;
+  const calmP99 = undisturbed.deliveryMs!.p99;
   return [
     ...[...undisturbed.problems, ...others.problems].map((problem) => `${column}: of the others' messages, ${problem}`),
     ...(letIn > 0 ? [`${column}: ${letIn} were let in with a wrong password`] : []),
     ...(isJudged && column !== "mosquitto" && !(p99 < OTHERS_P99_MAX)
-      ? [`${column}: the p99 of the others was ${p99.toFixed(1)} ms`]
+      ? [`${column}: the p99 of the others was ${p99.toFixed(1)} ms, undisturbed ${calmP99.toFixed(1)} ms`]
       : []),
   ];
 }
