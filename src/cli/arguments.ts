@@ -3,6 +3,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import type { GivenOption } from "../config/load.ts";
 import { nearest } from "../config/keys.ts";
+import { ACCOUNT_OPTIONS } from "./account_options.ts";
 import { COMMAND_NAMES, type CommandName, commandOf, commandsOfGroup, isCommand } from "./commands.ts";
 import { type Option, OPTIONS } from "./options.ts";
 
@@ -118,7 +119,8 @@ function commandIn(words: readonly string[]): Asked {
   if (operands.length > names.length && !names.at(-1)?.endsWith("…")) {
     // It may be a password.
     if (options.includes("password-stdin")) throw new UsageError(`${command} takes a NAME alone; ${WHY_NO_PASSWORD}`);
-    throw new UsageError(standsAlone(operands[names.length]));
+    const files = ACCOUNT_OPTIONS.filter(({ name, valueName }) => valueName === "FILE" && options.includes(name));
+    throw new UsageError(standsAlone(operands[names.length], files.map(({ name }) => name)));
   }
   return { command, operands };
 }
@@ -149,9 +151,11 @@ function unknownCommand(words: readonly string[]): string {
     (meant === undefined ? `the commands are ${[...firstWords].join(", ")}` : `did you mean ${meant}?`);
 }
 
-function standsAlone(word: string): string {
+/** @param fileOptions of the command; without any, a file is the configuration's. */
+function standsAlone(word: string, fileOptions: readonly string[] = []): string {
+  const names = fileOptions.length > 0 ? fileOptions : ["config"];
   return looksLikeFile(word)
-    ? `"${word}" stands alone; did you mean --config ${word}?`
+    ? `"${word}" stands alone; did you mean ${names.map((name) => `--${name} ${word}`).join(" or ")}?`
     : `"${word}" stands alone; an option begins with --`;
 }
 

@@ -2,7 +2,7 @@
 
 import { nameProblem } from "../auth/account_names.ts";
 import type { AccountAction, AccountTask } from "./account_task.ts";
-import { type Answer, counted, table } from "./answer.ts";
+import { type Answer, CommandError, counted, table } from "./answer.ts";
 import { UsageError } from "./arguments.ts";
 
 export const ROLE_ACTIONS = {
@@ -19,6 +19,9 @@ async function addRole({ accounts, operand: name }: AccountTask): Promise<Answer
 }
 
 async function removeRole({ accounts, operand: name }: AccountTask): Promise<Answer> {
+  if (!(await accounts.read()).roles.has(name)) {
+    throw new CommandError(`there is no role "${name}"; role list shows those that are there`);
+  }
   const { rules, users } = await accounts.removeRole(name);
   return {
     lines: [`removed the role "${name}", from ${counted(users, "user")} and with ${counted(rules, "rule")}`],

@@ -83,7 +83,8 @@ function onePerPath(problems: readonly ConfigProblem[]): ConfigProblem[] {
 /** "limits.connectionsMax: 0 is not allowed; allowed: a whole number from 1 to 1000000000" */
 export function describeProblem(problem: ConfigProblem, from = ""): string {
   const where = from === "" ? problem.path : `${problem.path} (${from})`;
-  if (problem.unknownKey === true) return `${where}: no such key (given ${show(problem.value)}); ${problem.expected}`;
+  // Its value is not shown: who writes a secret where the name of its file belongs has it in no log then.
+  if (problem.unknownKey === true) return `${where}: no such key; ${problem.expected}`;
   return problem.value === undefined
     ? `${where} is missing; needed: ${problem.expected}`
     : `${where}: ${show(problem.value)} is not allowed; allowed: ${problem.expected}`;

@@ -127,6 +127,7 @@ const REFUSED: [string, string][] = [
   ],
   ["stor info", 'there is no command "stor"; did you mean store?'],
   ["store backup", "store backup needs a FILE: store backup ./quetzal-backup.sqlite --data-dir /var/lib/quetzal"],
+  ["import mosquitto ./passwd", '"./passwd" stands alone; did you mean --passwd ./passwd or --acl ./passwd?'],
   ["store backup a b", '"b" stands alone; an option begins with --'],
   ["store info a", '"a" stands alone; an option begins with --'],
   [

@@ -213,5 +213,5 @@ Deno.test("role: add, list and remove", async () => {
   assertEquals(await accounts.well("role list"), "NAME    USERS  RULES\nreader  1      1");
   assertEquals(await accounts.well("role remove reader"), 'removed the role "reader", from 1 user and with 1 rule');
   assertEquals(await accounts.well("role list"), "there are no roles");
-  await accounts.fails("role remove reader", 1, 'there is no role "reader": add it first');
+  await accounts.fails("role remove reader", 1, 'there is no role "reader"; role list shows those that are there');
 });

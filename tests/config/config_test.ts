@@ -69,27 +69,32 @@ const REFUSED: [string, unknown, string][] = [
   ["a list for a section", { log: [] }, "log: [] is not allowed; allowed: an object with keys"],
   ["a list for all", [], "the configuration: [] is not allowed; allowed: an object with keys"],
   ["a text for all", "x", 'the configuration: "x" is not allowed; allowed: an object with keys'],
-  ["a misspelt key", { prot: 1 }, "prot: no such key (given 1); did you mean port?"],
+  ["a misspelt key", { prot: 1 }, "prot: no such key; did you mean port?"],
   [
     "a misspelt key in a section",
     { limits: { conectionMax: 1 } },
-    "limits.conectionMax: no such key (given 1); did you mean limits.connectionsMax?",
+    "limits.conectionMax: no such key; did you mean limits.connectionsMax?",
   ],
   [
     "a key outside its section",
     { connectionsMax: 1 },
-    "connectionsMax: no such key (given 1); did you mean limits.connectionsMax?",
+    "connectionsMax: no such key; did you mean limits.connectionsMax?",
   ],
-  ["a key that resembles none", { xyzzy: 1 }, "xyzzy: no such key (given 1); `help config` lists the keys"],
+  [
+    "a secret in the place of its file",
+    { jwt: { secret: "hunter2" } },
+    "jwt.secret: no such key; did you mean jwt.secretFile?",
+  ],
+  ["a key that resembles none", { xyzzy: 1 }, "xyzzy: no such key; `help config` lists the keys"],
   [
     "a key of all objects",
     JSON.parse('{ "__proto__": {} }'),
-    "__proto__: no such key (given {}); `help config` lists the keys",
+    "__proto__: no such key; `help config` lists the keys",
   ],
   [
     "a path for a key",
     { "log.level": "info" },
-    'log.level: no such key (given "info"); write { "log": { "level": … } }',
+    'log.level: no such key; write { "log": { "level": … } }',
   ],
   [
     "packets that could not be sent on",
@@ -135,8 +140,8 @@ Deno.test("ConfigError cuts long values", () => {
 });
 
 Deno.test("ConfigError shows an object that holds itself", () => {
-  const xyzzy: Record<string, unknown> = {};
-  xyzzy.self = xyzzy;
-  const error = assertThrows(() => makeConfig({ xyzzy } as never), ConfigError);
-  assertEquals(error.message, "xyzzy: no such key (given [object Object]); `help config` lists the keys");
+  const port: Record<string, unknown> = {};
+  port.self = port;
+  const error = assertThrows(() => makeConfig({ port } as never), ConfigError);
+  assertEquals(error.message, "port: [object Object] is not allowed; allowed: a whole number from 0 to 65535");
 });

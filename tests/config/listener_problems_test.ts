@@ -34,17 +34,17 @@ const REFUSED: [what: string, given: unknown, line: string][] = [
   [
     "a misspelt key of a listener",
     list({ type: "mqtt", prot: 1 }),
-    "listeners[0].prot: no such key (given 1); did you mean listeners[0].port?",
+    "listeners[0].prot: no such key; did you mean listeners[0].port?",
   ],
   [
     "a misspelt key within a listener's key",
     list({ type: "mqtts", tls: { ...PAIR, certfil: "x" } }),
-    'listeners[0].tls.certfil: no such key (given "x"); did you mean listeners[0].tls.certFile?',
+    "listeners[0].tls.certfil: no such key; did you mean listeners[0].tls.certFile?",
   ],
   [
     "a key of a listener that resembles none",
     list({ type: "ws", webSocket: { xyzzy: 1 } }),
-    "listeners[0].webSocket.xyzzy: no such key (given 1); the keys there are path, origins",
+    "listeners[0].webSocket.xyzzy: no such key; the keys there are path, origins",
   ],
   [
     "a word that is not in a list of a listener",

@@ -69,7 +69,7 @@ const REFUSED: [string, ConfigSources, string][] = [
   [
     "an unknown key in the file",
     { file: file(`{ "hosts": 1 }`) },
-    "hosts (quetzal.jsonc): no such key (given 1); did you mean host?",
+    "hosts (quetzal.jsonc): no such key; did you mean host?",
   ],
   [
     "a bad value in the environment",
