@@ -20,6 +20,8 @@ import { lastOf } from "./given_values.ts";
 import { newRun } from "./stamped_payload.ts";
 import { StopRequest } from "./stop_request.ts";
 
+const RECEIVE_MAXIMUM = 0xffff;
+
 export const BENCH: ClientCommand = {
   usages: ["[OPTIONS]", "--pattern fanin|fanout --publishers NUMBER --subscribers NUMBER [OPTIONS]"],
   details: [
@@ -58,8 +60,8 @@ async function bench(given: GivenClientOptions, terminal: Terminal): Promise<num
       ...options,
       ...more,
       clientId: `${settings.clientId ?? `bench-${run}`}-${name}`,
-      // They are as many as the window of each publisher at least, so that the subscriber is not what it waits for.
-      properties: { receiveMaximum: Math.max(100, plan.window), ...options.properties },
+      // As many as the publishers may have on their way, so that the subscriber is not what they wait for.
+      properties: { receiveMaximum: RECEIVE_MAXIMUM, ...options.properties },
     });
   if (jsonPlace !== "-") task.output.line(`${task.url}: ${planText(plan)}`);
   try {

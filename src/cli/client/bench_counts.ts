@@ -8,6 +8,8 @@ import { StampReader } from "./stamped_payload.ts";
 export class BenchCounts {
   /** Of each publisher: messages that the broker took. */
   readonly sent: Float64Array;
+  /** Of each publisher: messages that came, at whichever subscriber. */
+  readonly arrived: Float64Array;
   /** From publish to message. */
   readonly latencies = new LatencyHistogram();
   /** From publish to acknowledgement. */
@@ -27,6 +29,7 @@ export class BenchCounts {
   constructor(private readonly plan: BenchPlan, run: number) {
     const { pattern, publishers, subscribers } = plan;
     this.sent = new Float64Array(publishers);
+    this.arrived = new Float64Array(publishers);
     const all = Array.from({ length: publishers }, (_, publisher) => publisher);
     this.#checks = Array.from({ length: subscribers }, (_, subscriber) => {
       const heard = pattern === "pairs" ? [subscriber] : all;
@@ -45,6 +48,7 @@ export class BenchCounts {
     }
     const nowMs = performance.now();
     this.received++;
+    this.arrived[reader.publisher]++;
     this.lastReceivedAtMs = nowMs;
     if (check.take(reader.sequence)) this.latencies.record(nowMs - reader.sentAtMs);
   }
@@ -59,10 +63,19 @@ export class BenchCounts {
     return this.sent.reduce((sum, count) => sum + count, 0);
   }
 
+  /** Messages of a publisher that have not reached some subscriber; one that does not reach several counts for each. */
+  onTheWay(publisher: number): number {
+    return this.sent[publisher] * this.copies - this.arrived[publisher];
+  }
+
+  /** How many subscribers hear a publisher. */
+  get copies(): number {
+    return this.plan.pattern === "pairs" ? 1 : this.plan.subscribers;
+  }
+
   /** How many messages all subscribers together are to receive. */
   get expected(): number {
-    const { pattern, subscribers } = this.plan;
-    return pattern === "pairs" ? this.sentCount : this.sentCount * subscribers;
+    return this.sentCount * this.copies;
   }
 
   /** Different ones: double ones do not make up for others. */

@@ -22,7 +22,8 @@ export interface BenchPlan {
   readonly durationS: number;
   /** Before the measurement, with the same load. */
   readonly warmUpS: number;
-  /** QoS 1 and 2: messages of one publisher that wait for their acknowledgement. */
+  /** Messages of one publisher that may be on their way: at QoS 1 and 2 to their acknowledgement, at QoS 0 to the
+   * subscribers. Infinity (QoS 0) = any number. */
   readonly window: number;
   /** How long nothing may come before what is missing counts as lost. */
   readonly patienceS: number;
@@ -34,6 +35,7 @@ const CLIENTS_MAX = 10_000;
 const SIZE_MAX = 16 * 1024 * 1024;
 const RATE_MAX = 10_000_000;
 const DURATION_S_MAX = 7 * 24 * 3600;
+const WINDOW_MAX = 0xffff;
 const FAN = 10;
 const DEFAULT_COUNTS: Readonly<Record<BenchPattern, readonly [publishers: number, subscribers: number]>> = {
   pairs: [1, 1],
@@ -95,7 +97,9 @@ export const BENCH_OPTIONS: readonly ClientOption[] = [
   {
     name: "window",
     valueNames: ["NUMBER"],
-    about: "QoS 1 and 2: messages of one publisher that may wait for their acknowledgement; default 100",
+    about:
+      "messages of one publisher that may be on their way: at QoS 1 and 2 until they are acknowledged (default 100)," +
+      " at QoS 0 until all subscribers have them (default 5000; 0 = any number, to see what a flood does)",
     example: "-q 1 --window 1",
   },
   {
@@ -131,10 +135,7 @@ export function readBenchPlan(given: GivenClientOptions, run: number): BenchPlan
     throw new UsageError("--pattern pairs has as many publishers as subscribers; fanin and fanout may differ");
   }
   const qos = qosOption(given, "qos") ?? 0;
-  const window = numberOption(given, "window", 1, 0xffff);
-  if (window !== undefined && qos === 0) {
-    throw new UsageError("--window means nothing at QoS 0, where nothing is acknowledged; use --rate, or -q 1");
-  }
+  const window = numberOption(given, "window", qos === 0 ? 0 : 1, WINDOW_MAX) ?? (qos === 0 ? 5000 : 100);
   return {
     pattern,
     publishers,
@@ -144,7 +145,7 @@ export function readBenchPlan(given: GivenClientOptions, run: number): BenchPlan
     ratePerS: numberOption(given, "rate", 1, RATE_MAX),
     durationS: secondsOption(given, "duration", 0.1, DURATION_S_MAX) ?? 10,
     warmUpS: secondsOption(given, "warm-up", 0, DURATION_S_MAX) ?? 1,
-    window: window ?? 100,
+    window: window === 0 ? Infinity : window,
     patienceS: secondsOption(given, "patience", 0.1, DURATION_S_MAX) ?? 5,
     topic: lastOf(given, "topic") ?? `bench/${run}`,
   };

@@ -14,6 +14,9 @@ const TICK_MS = 1;
 /** After so many publishes in a row that failed, this one gives up. */
 const FAILURES_MAX = 1000;
 
+/** QoS 0: how long no message may come before the window opens again. */
+const QUIET_MS = 1000;
+
 export class BenchPublisher {
   readonly #client: Client;
   readonly #plan: BenchPlan;
@@ -24,6 +27,8 @@ export class BenchPublisher {
   #sequence = 0;
   #inFlight = 0;
   #failuresInRow = 0;
+  /** Messages on the way that are not waited for. */
+  #givenUp = 0;
   #isStopped = false;
   #room: PromiseWithResolvers<void> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
@@ -59,7 +64,23 @@ export class BenchPublisher {
         const sent = this.#send(performance.now());
         if (sent !== undefined) await sent;
       }
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await nextTurn();
+      if (this.#plan.qos === 0) await this.#arrivals();
+    }
+  }
+
+  /** QoS 0: nothing is acknowledged, and whoever sends without end measures only how long queues become. */
+  async #arrivals(): Promise<void> {
+    const { window } = this.#plan;
+    let [before, sinceMs] = [Infinity, 0];
+    while (!this.#isStopped) {
+      const onTheWay = this.#counts.onTheWay(this.#number) - this.#givenUp;
+      if (onTheWay <= window * this.#counts.copies) return;
+      const nowMs = performance.now();
+      if (onTheWay !== before) [before, sinceMs] = [onTheWay, nowMs];
+      // What does not come for so long is lost, and nobody waits for it any more.
+      else if (nowMs - sinceMs > QUIET_MS) this.#givenUp += onTheWay;
+      await nextTurn();
     }
   }
 
@@ -111,4 +132,8 @@ export class BenchPublisher {
     this.#room?.resolve();
     if (this.#inFlight === 0) this.#idle?.resolve();
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -6,11 +6,13 @@ import type { BenchCounts } from "./bench_counts.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { durationText, type Latencies } from "./latency_histogram.ts";
 
-export interface BenchReport extends Omit<BenchPlan, "ratePerS"> {
+export interface BenchReport extends Omit<BenchPlan, "ratePerS" | "window"> {
   readonly url: string;
   readonly protocolVersion: number;
   /** null = as fast as they could. */
   readonly ratePerS: number | null;
+  /** null = any number. */
+  readonly window: number | null;
   /** Of the measurement, as it was. */
   readonly measuredS: number;
   /** From the beginning, the warming up included. */
@@ -49,6 +51,7 @@ export function makeReport(plan: BenchPlan, counts: BenchCounts, measured: Measu
     protocolVersion,
     ...plan,
     ratePerS: plan.ratePerS ?? null,
+    window: Number.isFinite(plan.window) ? plan.window : null,
     measuredS: Math.round(1000 * measuredS) / 1000,
     sent: counts.sentCount,
     failed: counts.failed,

@@ -38,10 +38,11 @@ Deno.test("readBenchPlan() makes a plan without gaps", () => {
     ratePerS: undefined,
     durationS: 10,
     warmUpS: 1,
-    window: 100,
+    window: 5000,
     patienceS: 5,
     topic: "bench/7",
   });
+  assertEquals(["-q 2", "-q 0 --window 0", "--window 7"].map((line) => planOf(line).window), [100, Infinity, 7]);
   const counts = (line: string) => [planOf(line).publishers, planOf(line).subscribers];
   assertEquals(counts("--pattern fanin"), [10, 1]);
   assertEquals(counts("--pattern fanout"), [1, 10]);
@@ -55,7 +56,7 @@ for (
     ["--pattern star", "--pattern star: the patterns are pairs, fanin, fanout"],
     ["--publishers 2 --subscribers 3", "--pattern pairs has as many publishers as subscribers"],
     ["--size 23", "--size 23: it is a whole number from 24 to"],
-    ["--window 5", "--window means nothing at QoS 0"],
+    ["-q 1 --window 0", "--window 0: it is a whole number from 1 to"],
     ["-q 3", "--qos 3: it is a whole number from 0 to 2"],
     ["--rate 0", "--rate 0"],
     ["--duration 0", "--duration 0"],
@@ -87,6 +88,7 @@ Deno.test("BenchCounts: of a fan, each subscriber hears all, and a double messag
   deliver(counts, 1, 1, 0, 1);
   assertEquals([counts.expected, counts.distinct, counts.lost], [8, 7, 1]);
   assertEquals([counts.duplicated, counts.disordered, counts.received], [2, 1, 9]);
+  assertEquals([counts.onTheWay(0), counts.onTheWay(1)], [-1, 0]);
 });
 
 Deno.test("BenchCounts: what came although its publish failed makes up for no other", () => {
