@@ -130,7 +130,7 @@ Deno.test("accounts: a broker that runs obeys what is changed beside it, and the
     disconnectReasonCode,
   ]);
   assertEquals(rows.filter(([clientId]) => clientId !== "knocking").toSorted(), [
-    ["anybody", false, ReasonCode.Success],
+    ["anybody", false, ReasonCode.NotAuthorized],
     ["sensor-1-a", false, ReasonCode.NotAuthorized],
   ]);
   assertMatch(await well(folder, "client show sensor-1-a"), /^last action +SUBSCRIBE, /m);
