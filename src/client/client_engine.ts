@@ -372,9 +372,11 @@ export class ClientEngine implements EngineContext, Watched {
     this.#connectedAtMs = this.time.monotonicMs;
     this.#keepAlive.connected(this.server.keepAlive);
     this.#setState("connected", packet.sessionPresent ? "the session goes on" : "a new session");
-    this.inbox.connected(packet.sessionPresent);
-    this.subscriber.connected(packet.sessionPresent);
-    this.outbox.connected(packet.sessionPresent);
+    // 3.1 does not tell: what was begun goes on, and subscriptions are made anew.
+    const sessionPresent = protocolVersion === 3 ? !this.settings.cleanStart : packet.sessionPresent;
+    this.inbox.connected(sessionPresent);
+    this.subscriber.connected(protocolVersion === 3 ? false : sessionPresent);
+    this.outbox.connected(sessionPresent);
     this.#pause.update();
     this.#ready.resolve();
   }

@@ -34,6 +34,7 @@ export type {
 export type { ClientObserver } from "./client_observer.ts";
 export { connect, connectOver } from "./connect.ts";
 export * from "./errors.ts";
+export { ScramError, type ScramOptions, scramSha256 } from "./scram.ts";
 export type { ClientParts } from "./mqtt_client.ts";
 export type { OpenStream } from "./open_stream.ts";
 export { type ControlPacket, PacketType, type ProtocolVersion, type QoS } from "../packet/control_packet.ts";

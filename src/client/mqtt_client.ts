@@ -134,6 +134,8 @@ export class MqttClient implements Client, EngineHost {
     const active = newSubscription(filters, options, this.#subscriptionIdentifier++, engine.inbox);
     engine.time.begin();
     const subscription = new MqttSubscription(active, engine.inbox, (ended) => this.#unsubscribe(ended));
+    // What came for it before goes before what comes from now on.
+    engine.inbox.claim(active.queue, (topicName) => active.matches(topicName));
     try {
       await abortable(engine.subscriber.subscribe(active), signal);
     } catch (error) {
@@ -141,8 +143,7 @@ export class MqttClient implements Client, EngineHost {
       subscription.unsubscribe().catch(() => {});
       throw error;
     }
-    engine.inbox.claim(active.queue, (topicName) => active.matches(topicName));
-    signal?.addEventListener("abort", () => void subscription.unsubscribe().catch(() => {}), { once: true });
+    subscription.endBy(signal);
     if (onMessage !== undefined) {
       // What ended the subscription the program hears from the client; what its callback throws would be lost.
       subscription.deliver(onMessage).catch((error) => active.isEnded || engine.close(asError(error)));
@@ -194,8 +195,10 @@ export class MqttClient implements Client, EngineHost {
   open(): void {
     this.abandon();
     const opening = this.#opening = new AbortController();
-    this.#open(opening.signal).then((stream) => {
+    Promise.resolve(opening.signal).then(this.#open).then((stream) => {
       if (this.#opening !== opening) return stream.close();
+      // From now on it is the engine that ends it, and not at once when DISCONNECT is still to be written.
+      this.#opening = undefined;
       const link = new Link(stream, this.#linkContext);
       this.engine.opened(link);
       link.read({
@@ -204,11 +207,12 @@ export class MqttClient implements Client, EngineHost {
         failed: (error) => this.engine.failed(link, error),
         ended: (cause) => this.engine.ended(link, cause),
       }).catch((error) => this.engine.failed(link, error));
-    }).catch((error) => {
+    }, (error) => {
       if (this.#opening !== opening) return;
+      this.#opening = undefined;
       const what = `no connection to ${this.settings.url}: ${asError(error).message}`;
       this.engine.openFailed(new ConnectionLostError(what, { cause: error }));
-    });
+    }).catch((error) => this.engine.close(asError(error)));
   }
 
   abandon(): void {
@@ -222,7 +226,16 @@ export class MqttClient implements Client, EngineHost {
   }
 
   stateChanged(state: ClientState, cause: string): void {
-    this.settings.observer?.state?.(state, cause);
+    try {
+      this.settings.observer?.state?.(state, cause);
+    } catch (error) {
+      this.#observerFailed(error);
+    }
+  }
+
+  /** Not in the middle of what is under way. */
+  #observerFailed(error: unknown): void {
+    queueMicrotask(() => this.engine.close(asError(error)));
   }
 
   #unsubscribe(active: ActiveSubscription): Promise<void> {
@@ -233,7 +246,14 @@ export class MqttClient implements Client, EngineHost {
   #packetObserver(): PacketObserver | undefined {
     const { observer } = this.settings;
     if (observer?.packet === undefined) return undefined;
-    return new ObserverAdapter(observer.packet.bind(observer), () => this.clock.monotonicMs());
+    const observe = observer.packet.bind(observer);
+    return new ObserverAdapter((direction, packet) => {
+      try {
+        observe(direction, packet, this.clock.monotonicMs());
+      } catch (error) {
+        this.#observerFailed(error);
+      }
+    });
   }
 }
 

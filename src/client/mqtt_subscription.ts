@@ -8,6 +8,8 @@ import type { ReceivedMessage } from "./received_message.ts";
 
 export class MqttSubscription implements Subscription {
   #ending: Promise<void> | undefined = undefined;
+  /** Aborted at the end: the program's signal, which may outlive many subscriptions, is listened to no longer. */
+  readonly #ended = new AbortController();
 
   /** @param end UNSUBSCRIBE. */
   constructor(
@@ -28,6 +30,13 @@ export class MqttSubscription implements Subscription {
     return this.#ending ??= this.#end();
   }
 
+  /** Ends it when the program says so. */
+  endBy(signal: AbortSignal | undefined): void {
+    const end = () => void this.unsubscribe().catch(() => {});
+    if (signal?.aborted) end();
+    else signal?.addEventListener("abort", end, { once: true, signal: this.#ended.signal });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.unsubscribe();
   }
@@ -42,6 +51,7 @@ export class MqttSubscription implements Subscription {
   }
 
   async #end(): Promise<void> {
+    this.#ended.abort();
     if (this.active.isEnded || this.active.queue.isEnded) {
       this.active.queue.end(undefined);
       return;

@@ -6,25 +6,21 @@ import type { ApplicationMessage } from "../packet/application_message.ts";
 import { type ControlPacket, PacketType, type QoS } from "../packet/control_packet.ts";
 import { NO_PROPERTIES } from "../packet/property.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
-import type { ClientObserver } from "./client_observer.ts";
 
 export class ObserverAdapter implements PacketObserver {
-  constructor(
-    readonly observe: NonNullable<ClientObserver["packet"]>,
-    readonly monotonicMs: () => number,
-  ) {}
+  constructor(readonly observe: (direction: "sent" | "received", packet: ControlPacket) => void) {}
 
   received(_name: string, packet: ControlPacket): void {
-    this.observe("received", packet, this.monotonicMs());
+    this.observe("received", packet);
   }
 
   sent(_name: string, packet: ServerPacket | ClientPacket): void {
-    this.observe("sent", packet, this.monotonicMs());
+    this.observe("sent", packet);
   }
 
   acknowledged(_name: string, type: 4 | 5 | 6 | 7, packetIdentifier: number, reasonCode: number): void {
     const packet = { type, packetIdentifier, reasonCode: reasonCode as ReasonCode, properties: NO_PROPERTIES };
-    this.observe("sent", packet, this.monotonicMs());
+    this.observe("sent", packet);
   }
 
   delivered(
@@ -43,6 +39,6 @@ export class ObserverAdapter implements PacketObserver {
       topicAlias,
       subscriptionIdentifiers: undefined,
       message,
-    }, this.monotonicMs());
+    });
   }
 }

@@ -50,6 +50,7 @@ export class Outbox {
   publish(outgoing: OutboxMessage): void {
     const { settings, journal } = this.context;
     const { bytes } = outgoing;
+    if (journal.trouble !== undefined) throw new OutboxFullError(`the outbox cannot be written: ${journal.trouble}`);
     if (this.length >= settings.outboxMessagesMax || this.#bytes + bytes > settings.outboxBytesMax) {
       const limit = `${settings.outboxMessagesMax} messages, ${settings.outboxBytesMax} bytes`;
       throw new OutboxFullError(`the outbox holds all that it may (${limit})`);

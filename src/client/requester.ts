@@ -2,7 +2,7 @@
 
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { Client, Message, RequestOptions, Subscription } from "./client.ts";
-import { MqttError, RequestTimeoutError } from "./errors.ts";
+import { ClientClosedError, MqttError, RequestTimeoutError } from "./errors.ts";
 
 const TIMEOUT_MS = 10_000;
 /** Of the Response Topic, and of the Correlation Data: nobody guesses one. */
@@ -10,6 +10,7 @@ const RANDOM_BYTES = 16;
 
 interface OpenRequest {
   resolve(answer: Message): void;
+  reject(error: unknown): void;
 }
 
 export class Requester {
@@ -17,6 +18,7 @@ export class Requester {
   readonly #open = new Map<string, OpenRequest>();
   #topicName: string | undefined = undefined;
   #subscription: Promise<Subscription> | undefined = undefined;
+  #isWatching = false;
 
   constructor(readonly client: Client) {}
 
@@ -30,18 +32,27 @@ export class Requester {
     const timer = setTimeout(() => reject(new RequestTimeoutError(`no answer within ${timeoutMs} ms`)), timeoutMs);
     const abort = () => reject(signal!.reason);
     signal?.addEventListener("abort", abort, { once: true });
-    this.#open.set(key, { resolve });
+    this.#watchTheEnd();
+    this.#open.set(key, { resolve, reject });
     try {
-      // A failure before the answer, and the end of the client, end the waiting, too.
-      const failure = this.#send(topicName, payload, publishOptions, correlationData);
-      failure.catch(reject);
-      this.client.closed.then(() => reject(new MqttError("the client has ended")), reject);
+      // A failure before the answer ends the waiting, too.
+      this.#send(topicName, payload, publishOptions, correlationData).catch(reject);
       return await promise;
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
       this.#open.delete(key);
     }
+  }
+
+  /** Of the client: once for all requests. */
+  #watchTheEnd(): void {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    const end = (cause: unknown) => {
+      for (const { reject } of this.#open.values()) reject(new ClientClosedError("the client has ended", { cause }));
+    };
+    this.client.closed.then(end, end);
   }
 
   async #send(
