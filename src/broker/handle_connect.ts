@@ -15,8 +15,8 @@ import { type Connection, ConnectionState } from "./connection.ts";
 import { closeWith, endConnection, refuseConnect, watchKeepAlive } from "./connections.ts";
 import { pump } from "./deliver.ts";
 import { noteConnected } from "./journal.ts";
-import { routeOf } from "./publish.ts";
 import { watchValidity } from "./rights.ts";
+import { topicRefusal } from "./route.ts";
 import { attend, currentSession, endSession, isDeletionUnsafe, storeSession } from "./sessions.ts";
 import { willOf } from "./wills.ts";
 
@@ -143,7 +143,8 @@ function objectionTo(
   if (will.qos > settings.maximumQoS) return no(ReasonCode.QoSNotSupported, `Maximum QoS is ${settings.maximumQoS}`);
   if (will.retain && !settings.retainAvailable) return no(ReasonCode.RetainNotSupported, "nothing is retained here");
   if (!isValidTopicName(will.topicName)) return no(ReasonCode.TopicNameInvalid, "the Will Topic has wildcards");
-  const { refusal } = routeOf(broker, will.topicName);
+  // Without a route: strangers must not fill the match cache.
+  const refusal = topicRefusal(will.topicName, limits);
   if (refusal !== ReasonCode.Success) return no(refusal, "the Will Topic is not one that clients may publish to");
   if (
     settings.checkPayloadFormat && will.properties.payloadFormatIndicator === 1 && !isUtf8(will.payload)

@@ -91,7 +91,7 @@ export function findRoute(
 ): Route {
   const known = cache.get(topicName, subscriptions.version);
   if (known !== undefined) return known;
-  const route = new Route(refusalOf(topicName, limits));
+  const route = new Route(topicRefusal(topicName, limits));
   const thisStamp = ++stamp;
   subscriptions.match(topicName, (value) => {
     if (value instanceof SharedGroup) {
@@ -119,7 +119,7 @@ export function findRoute(
 }
 
 /** Topics that Clients may not publish to: too deep, not valid, or the Server's own. §4.7.2 */
-function refusalOf(topicName: string, limits: Pick<Limits, "topicLevelsMax" | "topicBytesMax">): ReasonCode {
+export function topicRefusal(topicName: string, limits: Pick<Limits, "topicLevelsMax" | "topicBytesMax">): ReasonCode {
   if (!isValidTopicName(topicName)) return ReasonCode.TopicNameInvalid;
   if (!fitsUtf8String(topicName, limits.topicBytesMax)) return ReasonCode.TopicNameInvalid;
   if (topicLevels(topicName) > limits.topicLevelsMax) return ReasonCode.TopicNameInvalid;
