@@ -2,6 +2,7 @@
 
 import { escapeControls } from "../../base/log.ts";
 import type { ClientObserver } from "../../client/client_observer.ts";
+import { PacketType } from "../../packet/control_packet.ts";
 import { CommandError } from "../answer.ts";
 import type { ClientOption } from "./client_option.ts";
 import type { ClientTask } from "./client_task.ts";
@@ -44,14 +45,16 @@ export class ChartOption {
   begin(): ClientObserver[] {
     if (!this.isAsked) return [];
     if (this.#showsTerminal) this.#print(this.#terminal.head(this.#clientName, this.#serverName));
+    let hasEnded = false;
     return [{
       packet: (direction, packet, atMs) => {
+        hasEnded = packet.type === PacketType.Disconnect;
         if (this.#file !== undefined) this.#mermaid.packet(direction, packet);
         if (this.#showsTerminal) this.#print(this.#terminal.packet(direction, packet, atMs));
       },
       state: (state, cause) => {
         // The packets tell the rest.
-        if (state === "waiting" || state === "closed") this.note(`${state}: ${cause}`);
+        if (state === "waiting" || (state === "closed" && !hasEnded)) this.note(`${state}: ${cause}`);
       },
     }];
   }

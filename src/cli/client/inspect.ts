@@ -93,7 +93,6 @@ async function inspect(given: GivenClientOptions, terminal: Terminal): Promise<n
       return 0;
     },
   );
-  if (drops && code === 0) chart.note("the client cuts the connection, without DISCONNECT");
   await task.output.written();
   await chart.finish();
   return code;

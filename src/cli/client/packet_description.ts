@@ -12,6 +12,7 @@ import {
 import type { Properties } from "../../packet/property.ts";
 import type { PublishPacket } from "../../packet/publish.ts";
 import { reasonName } from "../../packet/reason_code.ts";
+import { counted } from "../answer.ts";
 import { briefPayload } from "./payload_view.ts";
 
 export interface PacketDescription {
@@ -106,7 +107,7 @@ function connectFields(packet: ConnectPacket): string[] {
       `Will Payload ${payloadText(will.payload)}`,
     ]),
     ...(userName === undefined ? [] : [`User Name ${quoted(userName)}`]),
-    ...(password === undefined ? [] : [`Password (${password.length} bytes)`]),
+    ...(password === undefined ? [] : [`Password (${counted(password.length, "byte")})`]),
   ];
 }
 
@@ -151,13 +152,13 @@ function propertyFields(properties: Properties): string[] {
   });
 }
 
-/** "sessionExpiryInterval" → "Session Expiry Interval" */
+/** "sessionExpiryInterval" → "Session Expiry Interval", "maximumQoS" → "Maximum QoS" */
 function propertyName(key: string): string {
-  return key.replace(/(?<=[a-z])(?=[A-Z])/g, " ").replace(/^./, (letter) => letter.toUpperCase());
+  return key.replace(/(?<=[a-z])(?=[A-Z])(?!S$)/g, " ").replace(/^./, (letter) => letter.toUpperCase());
 }
 
 function propertyValue(name: keyof Properties, value: unknown): string {
-  if (name === "authenticationData") return `(${(value as Uint8Array).length} bytes)`;
+  if (name === "authenticationData") return `(${counted((value as Uint8Array).length, "byte")})`;
   if (value instanceof Uint8Array) return payloadText(value);
   if (typeof value === "boolean") return bit(value);
   if (typeof value === "string") return quoted(value);
@@ -174,7 +175,7 @@ function reason(code: number): string {
 }
 
 function payloadText(payload: Uint8Array): string {
-  return `${briefPayload(payload, PAYLOAD_LENGTH_MAX)} (${payload.length} bytes)`.replace(/^\(empty\) /, "");
+  return `${briefPayload(payload, PAYLOAD_LENGTH_MAX)} (${counted(payload.length, "byte")})`.replace(/^\(empty\) /, "");
 }
 
 function quoted(text: string): string {

@@ -9,6 +9,8 @@ const HEX_BYTES_MAX = 256;
 /** Longer text is shown, but not taken apart. */
 const JSON_BYTES_MAX = 1024 * 1024;
 const BYTES_A_LINE = 16;
+/** Shorter JSON is read on one line. */
+const JSON_LINE_MAX = 60;
 
 /** UTF-8 that people could have written: controls other than white space mean that it is something else. */
 export function isText(payload: Uint8Array): boolean {
@@ -28,13 +30,14 @@ export function parsedJson(payload: Uint8Array): { readonly text: string; readon
   }
 }
 
-/** For a terminal: an object or a list of JSON over several lines, text as it is, all else as hexadecimal. */
+/** For a terminal: a long object or list of JSON over several lines, text as it is, all else as hexadecimal. */
 export function viewPayload(payload: Uint8Array): string {
   const text = decoded(payload);
   if (text === undefined || !isText(payload)) return hexDump(payload);
   const json = /^\s*[[{]/.test(text) ? parsedJson(payload) : undefined;
-  if (json !== undefined) return lines(JSON.stringify(json.value, undefined, 2));
-  return lines(text);
+  if (json === undefined) return lines(text);
+  const brief = JSON.stringify(json.value);
+  return lines(brief.length <= JSON_LINE_MAX ? brief : JSON.stringify(json.value, undefined, 2));
 }
 
 /** On one line, cut: for lists and trees. */
@@ -53,9 +56,10 @@ function hexDump(payload: Uint8Array): string {
   const rows: string[] = [];
   for (let at = 0; at < Math.min(payload.length, HEX_BYTES_MAX); at += BYTES_A_LINE) {
     const row = payload.subarray(at, at + BYTES_A_LINE);
-    const hex = row.toHex().replace(/../g, "$& ").padEnd(BYTES_A_LINE * 3);
+    const hex = row.toHex().replace(/../g, "$& ").padEnd(payload.length > BYTES_A_LINE ? BYTES_A_LINE * 3 : 0);
     const ascii = [...row].map((byte) => byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".").join("");
-    rows.push(`${at.toString(16).padStart(8, "0")}  ${hex} |${ascii}|`);
+    const offset = payload.length > BYTES_A_LINE ? `${at.toString(16).padStart(8, "0")}  ` : "";
+    rows.push(`${offset}${hex} |${ascii}|`);
   }
   if (payload.length > HEX_BYTES_MAX) rows.push(`… ${payload.length - HEX_BYTES_MAX} more bytes`);
   return rows.join("\n");
