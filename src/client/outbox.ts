@@ -46,10 +46,12 @@ export class Outbox {
   }
 
   /** Takes a message over. Its promise is settled when the Server has answered.
-   * @throws OutboxFullError */
+   * @throws OutboxFullError; PublishRefusedError for what the Server, while there is one, does not take. */
   publish(outgoing: OutboxMessage): void {
-    const { settings, journal } = this.context;
+    const { settings, journal, link, server } = this.context;
     const { bytes } = outgoing;
+    const refusal = link === undefined ? undefined : refusalBefore(server, outgoing.qos, outgoing.retain);
+    if (refusal !== undefined) throw refusal;
     if (journal.trouble !== undefined) throw new OutboxFullError(`the outbox cannot be written: ${journal.trouble}`);
     if (this.length >= settings.outboxMessagesMax || this.#bytes + bytes > settings.outboxBytesMax) {
       const limit = `${settings.outboxMessagesMax} messages, ${settings.outboxBytesMax} bytes`;

@@ -112,12 +112,14 @@ export class PacketWriter implements PacketSink {
 
   send(packet: ServerPacket | ClientPacket): boolean {
     if (this.#isClosing) return false;
-    this.context.observer?.sent(this.name, packet);
     const writer = this.#outbound.open(64);
     const before = writer.length;
     const isEncoded = encodePacket(writer, this.#allowed(packet), this.#version, this.#maximumPacketSize);
     this.#outbound.appended(writer.length - before);
-    if (isEncoded) this.context.traffic.packetsSent++;
+    if (isEncoded) {
+      this.context.observer?.sent(this.name, packet);
+      this.context.traffic.packetsSent++;
+    }
     this.#waitForReader();
     return isEncoded;
   }

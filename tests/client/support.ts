@@ -120,7 +120,10 @@ export class ServerSide {
         if (error instanceof DOMException) throw error;
         return null; // reset, or closed
       });
-      if (count === null) return undefined;
+      if (count === null) {
+        this.stream.close();
+        return undefined;
+      }
       this.#decoder.received(count);
     }
   }
