@@ -1,7 +1,8 @@
 /** Who may come in, shown with programs that nobody here wrote: user names and passwords over TCP, WebSocket and Unix
- * sockets, and accounts that Mosquitto's own program made. Against the program as a process. @module */
+ * sockets, tokens, and accounts that Mosquitto's own program made. Against the program as a process. @module */
 
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from "jose";
 import mqtt, { type IClientOptions } from "mqtt";
 import type { ProtocolVersion } from "../../src/packet/mod.ts";
 import { TestAuthority } from "../support/certificates.ts";
@@ -142,6 +143,54 @@ for (const scheme of ["ws", "wss"] as const) {
 
 function versionOptions(version: ProtocolVersion): IClientOptions {
   return { protocolVersion: version, protocolId: version === 3 ? "MQIsdp" : "MQTT" };
+}
+
+interface TokenSigner {
+  readonly option: string;
+  readonly keyFile: string | Uint8Array;
+  readonly key: Parameters<SignJWT["sign"]>[0];
+}
+
+async function tokenSigner(algorithm: "HS256" | "RS256" | "ES256", asSet: boolean): Promise<TokenSigner> {
+  if (algorithm === "HS256") {
+    // Line ends at the end of the file would not belong to it.
+    const secret = crypto.getRandomValues(new Uint8Array(48)).map((byte) => byte | 0x80);
+    return { option: "jwt.secretFile", keyFile: secret, key: secret };
+  }
+  const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true });
+  const keyFile = asSet
+    ? JSON.stringify({ keys: [{ ...await exportJWK(publicKey), kid: "1", alg: algorithm }] })
+    : await exportSPKI(publicKey);
+  return { option: asSet ? "jwt.jwksFile" : "jwt.publicKeyFile", keyFile, key: privateKey };
+}
+
+for (const [algorithm, asSet] of [["HS256", false], ["RS256", false], ["ES256", false], ["RS256", true]] as const) {
+  const name = `mosquitto with a token (${algorithm}${asSet ? ", JWKS" : ""}) in the place of the password`;
+  accessTest(`${name} may do what the token says`, [mosquitto], async (t) => {
+    using folder = await AccessFolder.make();
+    const { option, keyFile, key } = await tokenSigner(algorithm, asSet);
+    const file = folder.folder.file("key");
+    await Deno.writeFile(file, typeof keyFile === "string" ? new TextEncoder().encode(keyFile) : keyFile);
+    await using broker = await folder.start(["--set", `${option}=${file}`]);
+    const tokenFor = (expiresIn: string) =>
+      new SignJWT({ publish: [FOREIGN] })
+        .setProtectedHeader({ alg: algorithm, kid: "1" }).setSubject("service").setExpirationTime(expiresIn).sign(key);
+    const good = { userName: "service", password: await tokenFor("1h") };
+    const expired = { ...good, password: await tokenFor("1h ago") };
+    for (const version of VERSIONS) {
+      await t.step(VERSION_NAMES[version], async () => {
+        const connection = connectionArgs(broker.program.url, version);
+        const permitted = await publish([...connection, ...loginArgs(good)], FOREIGN);
+        assertEquals(permitted, { code: 0, printed: "", complaints: "" });
+        const other = await publish([...connection, ...loginArgs(good)], OWN);
+        assertEquals(other.complaints.includes("Not authorized"), version === 5);
+        assertEquals((await publish([...connection, ...loginArgs(expired)])).code, REFUSED[version].wrong);
+        // Passwords go on to work beside it, and are no tokens.
+        assertEquals((await publish([...connection, ...loginArgs(USER)])).code, 0);
+      });
+    }
+    assert(!broker.program.complaints.text.includes(good.password.slice(-20)));
+  });
 }
 
 accessTest("mosquitto over the Unix socket comes in with user name and password", [
