@@ -207,6 +207,15 @@ export class FakeServer {
     return this.#arrived.shift()!;
   }
 
+  /** The next connection, in as much time as the client takes for it. */
+  async nextAfter(time: TestTime): Promise<ServerSide> {
+    for (let steps = 0; this.#arrived.length === 0; steps++) {
+      if (steps > 2000) throw new Error("the client does not come");
+      await time.advance(50);
+    }
+    return this.#arrived.shift()!;
+  }
+
   /** A client that this Server has let in. */
   async connect(
     options: ClientOptions = {},
