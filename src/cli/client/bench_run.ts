@@ -127,11 +127,12 @@ class Progress {
     const { sentCount: sent, received, expected, distinct, latencies } = this.counts;
     const now = { atMs: performance.now(), sent, received };
     const seconds = (now.atMs - this.#before.atMs) / 1000;
+    // It has to stand on one line of a terminal.
     this.show?.(
-      `${Math.round((now.atMs - this.#beginMs) / 1000)} s: sent ${rateText((sent - this.#before.sent) / seconds)}, ` +
-        `received ${rateText((received - this.#before.received) / seconds)}, ` +
-        `on the way ${Math.max(0, expected - distinct).toLocaleString("en")}, ` +
-        `latency median ${durationText(latencies.percentile(50))}, 99 % ${durationText(latencies.percentile(99))}`,
+      `${Math.round((now.atMs - this.#beginMs) / 1000)} s  sent ${rateText((sent - this.#before.sent) / seconds)}` +
+        `  received ${rateText((received - this.#before.received) / seconds)}` +
+        `  on the way ${Math.max(0, expected - distinct).toLocaleString("en")}` +
+        `  median ${durationText(latencies.percentile(50))}`,
     );
     this.#before = now;
   }
