@@ -8,6 +8,10 @@ export const CLIENT_COMMANDS = {
   sub: { about: "subscribe, and print what comes; takes the options of mosquitto_sub" },
   rr: { about: "publish a request, and print the response; takes the options of mosquitto_rr" },
   inspect: { about: "show the packets of a connection as a sequence chart" },
+  ping: { about: "measure how long messages take through the broker and back" },
+  bench: { about: "measure how many messages a broker bears, and verify each delivery" },
+  watch: { about: "show topics as a tree on the terminal, as they come in" },
+  station: { about: "let this machine say that it is there, and how it is" },
   profile: { about: "keep an address, an identity and a will under a name: save, list, show, remove" },
 } as const satisfies Readonly<Record<string, Command>>;
 

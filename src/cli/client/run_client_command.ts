@@ -12,6 +12,10 @@ const LOADERS: Readonly<Record<ClientCommandName, () => Promise<ClientCommand>>>
   sub: async () => (await import("./sub.ts")).SUB,
   rr: async () => (await import("./rr.ts")).RR,
   inspect: async () => (await import("./inspect.ts")).INSPECT,
+  ping: async () => (await import("./ping.ts")).PING,
+  bench: async () => (await import("./bench.ts")).BENCH,
+  watch: async () => (await import("./watch.ts")).WATCH,
+  station: async () => (await import("./station.ts")).STATION,
   profile: async () => (await import("./profile.ts")).PROFILE,
 };
 
