@@ -46,19 +46,19 @@ export class MessageFormat {
     this.#isPretty = isPretty;
   }
 
-  /** Without a line end. @throws UnprintableMessageError for `%J` of a payload that is no JSON. */
-  format(message: ReceivedMessage): Uint8Array {
+  /** Without a line end. @param complain is told of a payload that is no JSON; `%J` of it is nothing. */
+  format(message: ReceivedMessage, complain: (text: string) => void): Uint8Array {
     const out = new ByteText();
     const date = new Date(message.atMs);
     for (const part of this.#parts) {
       if (typeof part === "string") out.add(part);
       else if ("time" in part) out.add(part.time === "N" ? nanoseconds(message.atMs) : strftime(part.time, date));
-      else this.#field(out, part, message, date);
+      else this.#field(out, part, message, date, complain);
     }
     return out.bytes;
   }
 
-  #field(out: ByteText, field: Field, message: ReceivedMessage, date: Date): void {
+  #field(out: ByteText, field: Field, message: ReceivedMessage, date: Date, complain: (text: string) => void): void {
     const { properties } = message;
     switch (field.letter) {
       case "%":
@@ -77,8 +77,12 @@ export class MessageFormat {
       case "I":
         return void out.add(textField(field, `${strftime("F", date)}T${strftime("T", date)}${strftime("z", date)}`));
       case "j":
-      case "J":
-        return void out.add(payloadJson(message, field.letter === "J", this.#isPretty));
+      case "J": {
+        const json = payloadJson(message, field.letter === "J", this.#isPretty);
+        if (json === undefined) complain(`Message payload is not valid JSON on topic ${message.topicName}.`);
+        else out.add(json);
+        return;
+      }
       case "l":
         return void out.add(numberField(field, message.payload.length));
       case "m":
@@ -92,7 +96,9 @@ export class MessageFormat {
       case "r":
         return void out.add(message.retain ? "1" : "0");
       case "R":
-        return void out.add(textField(field, properties.responseTopic ?? ""));
+        // The one field that is not padded when it is not there.
+        if (properties.responseTopic !== undefined) out.add(textField(field, properties.responseTopic));
+        return;
       case "S":
         return void out.add(numberField(field, properties.subscriptionIdentifiers?.[0]));
       case "t":

@@ -1,17 +1,15 @@
 /** A message as one JSON object: in mosquitto_sub's shape (`%j`, `%J`), and in ours (`--json`). Room: pure. @module */
 
+import type { UserProperty } from "../../packet/property.ts";
 import { isText, parsedJson } from "./payload_view.ts";
 import { type JsonValue, layOut } from "./json_layout.ts";
 import type { ReceivedMessage } from "./received_message.ts";
 import { strftime } from "./strftime.ts";
 
-/** The payload cannot be shown as the format asks. */
-export class UnprintableMessageError extends Error {
-  override readonly name = "UnprintableMessageError";
-}
-
-/** @param isPlain the payload is JSON, and stands there unquoted. @throws UnprintableMessageError if it is none. */
-export function payloadJson(message: ReceivedMessage, isPlain: boolean, isPretty: boolean): Uint8Array {
+/** @param isPlain the payload is JSON, and stands there unquoted. @returns undefined if it is none. */
+export function payloadJson(message: ReceivedMessage, isPlain: boolean, isPretty: boolean): Uint8Array | undefined {
+  const payload = payloadValue(message.payload, isPlain);
+  if (payload === undefined) return undefined;
   const date = new Date(message.atMs);
   const { microseconds } = preciseTime(message.atMs);
   const time = `${strftime("F", date)}T${strftime("T", date)}.${microseconds}Z${strftime("z", date)}`;
@@ -25,33 +23,37 @@ export function payloadJson(message: ReceivedMessage, isPlain: boolean, isPretty
   ];
   if (message.qos > 0) members.push(["mid", message.packetIdentifier]);
   if (properties.length > 0) members.push(["properties", { members: properties }]);
-  members.push(["payload", payloadValue(message, isPlain)]);
+  members.push(["payload", payload]);
   return layOut({ members }, isPretty);
 }
 
-function payloadValue({ payload, topicName }: ReceivedMessage, isPlain: boolean): JsonValue {
+function payloadValue(payload: Uint8Array, isPlain: boolean): JsonValue | undefined {
   if (!isPlain) return payload.length === 0 ? null : { text: payload };
   const json = parsedJson(payload);
-  if (json === undefined) throw new UnprintableMessageError(`Message payload is not valid JSON on topic ${topicName}.`);
-  return { json: json.text };
+  return json === undefined ? undefined : { json: json.text };
 }
 
+/** In the order in which they came. */
 function propertyMembers(properties: ReceivedMessage["properties"]): [string, JsonValue][] {
-  const { contentType, correlationData, payloadFormatIndicator, responseTopic } = properties;
-  const { subscriptionIdentifiers = [], userProperties = [], messageExpiryInterval } = properties;
-  const members: [string, JsonValue][] = [];
-  for (const identifier of subscriptionIdentifiers) members.push(["subscription-identifier", identifier]);
-  if (contentType !== undefined) members.push(["content-type", { text: contentType }]);
-  if (correlationData !== undefined) members.push(["correlation-data", { text: correlationData }]);
-  if (payloadFormatIndicator !== undefined) members.push(["payload-format-indicator", payloadFormatIndicator]);
-  if (responseTopic !== undefined) members.push(["response-topic", { text: responseTopic }]);
-  if (userProperties.length > 0) {
-    members.push(["user-properties", {
-      members: userProperties.map(([name, value]): [string, JsonValue] => [name, { text: value }]),
-    }]);
-  }
-  if (messageExpiryInterval !== undefined) members.push(["message-expiry-interval", messageExpiryInterval]);
-  return members;
+  return Object.entries(properties).flatMap(([key, value]): [string, JsonValue][] => {
+    switch (key) {
+      case "userProperties":
+        return [["user-properties", { members: textMembers(properties.userProperties ?? []) }]];
+      case "subscriptionIdentifiers":
+        return (properties.subscriptionIdentifiers ?? []).map((number) => ["subscription-identifier", number]);
+      default: {
+        // "contentType" → "content-type"
+        const name = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+        return value === undefined
+          ? []
+          : [[name, typeof value === "number" ? value : { text: value as string | Uint8Array }]];
+      }
+    }
+  });
+}
+
+function textMembers(pairs: readonly UserProperty[]): [string, JsonValue][] {
+  return pairs.map(([name, text]) => [name, { text }]);
 }
 
 /** `--json`: one object a line. `payload` is text, `payloadBase64` stands in its place where it is none, and `json` beside

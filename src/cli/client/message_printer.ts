@@ -40,8 +40,11 @@ export class MessagePrinter {
   readonly #isVerbose: boolean;
   readonly #lineEnd: string;
 
-  /** @throws UsageError for a format that is none. */
-  constructor(given: GivenClientOptions, output: ClientOutput) {
+  readonly #complain: (text: string) => void;
+
+  /** @param complain is told of what cannot be shown. @throws UsageError for a format that is none. */
+  constructor(given: GivenClientOptions, output: ClientOutput, complain: (text: string) => void) {
+    this.#complain = complain;
     this.#output = output;
     const format = lastOf(given, "format");
     const isPretty = flagOf(given, "pretty");
@@ -52,13 +55,14 @@ export class MessagePrinter {
     this.#lineEnd = flagOf(given, "no-line-end") ? "" : "\n";
   }
 
-  /** @throws UnprintableMessageError */
   print(message: ReceivedMessage): void {
     this.#output.add(this.#bytesOf(message));
   }
 
   #bytesOf(message: ReceivedMessage): Uint8Array {
-    if (this.#format !== undefined) return new ByteText().add(this.#format.format(message)).add(this.#lineEnd).bytes;
+    if (this.#format !== undefined) {
+      return new ByteText().add(this.#format.format(message, this.#complain)).add(this.#lineEnd).bytes;
+    }
     if (this.#json !== undefined) {
       return new ByteText().add(JSON.stringify(messageObject(message), undefined, this.#json.indent)).add(this.#lineEnd)
         .bytes;

@@ -68,7 +68,7 @@ async function requestResponse(given: GivenClientOptions, terminal: Terminal): P
     throw new UsageError("-e says on which topic the response comes; MQTT 3.1.1 cannot tell who answers");
   }
   if (given.operands.length > 0) throw new UsageError(`"${given.operands[0]}" stands alone; -m says what is asked`);
-  const printer = new MessagePrinter(given, task.output);
+  const printer = new MessagePrinter(given, task.output, (text) => task.complain(text));
   const timeoutMs = (numberOption(given, "W", 1, SECONDS_MAX) ?? SECONDS) * 1000;
   const payload = await readPayload(payloadOptionOf(given, PAYLOAD_OPTIONS), given, terminal);
   return await task.run({}, async ({ client, stop: { signal } }) => {

@@ -11,7 +11,6 @@ import type { ClientOption, GivenClientOptions } from "./client_option.ts";
 import { ClientTask, type ConnectedTask } from "./client_task.ts";
 import { CONNECTION_OPTIONS } from "./connection_option_table.ts";
 import { allOf, flagOf, numberOption, qosOption } from "./given_values.ts";
-import { UnprintableMessageError } from "./message_json.ts";
 import { MessagePrinter, PRINT_OPTIONS } from "./message_printer.ts";
 import { MessageSelection, SELECTION_OPTIONS } from "./message_selection.ts";
 import { type ReceivedMessage, receivedMessage } from "./received_message.ts";
@@ -136,7 +135,7 @@ function readWish(given: GivenClientOptions, task: ClientTask): Wish {
     timeoutMs: seconds === undefined ? undefined : seconds * 1000,
     endsSubscribed: flagOf(given, "E"),
     tree: hasTree ? new RetainedTree() : undefined,
-    printer: new MessagePrinter(given, task.output),
+    printer: new MessagePrinter(given, task.output, (text) => task.complain(text)),
     selection: new MessageSelection(given),
   };
 }
@@ -229,18 +228,9 @@ class Run {
     }
     if (tree !== undefined) return this.#grow(tree, received);
     if (!selection.isPrinted(received)) return;
-    if (!this.#chart.isAsked) this.#print(received);
+    if (!this.#chart.isAsked) this.#wish.printer.print(received);
     if (++this.#count >= countMax) return this.#end(0);
     await this.#task.output.room();
-  }
-
-  #print(message: ReceivedMessage): void {
-    try {
-      this.#wish.printer.print(message);
-    } catch (error) {
-      if (!(error instanceof UnprintableMessageError)) throw error;
-      this.#task.complain(error.message);
-    }
   }
 
   #grow(tree: RetainedTree, { topicName, payload, retain }: ReceivedMessage): void {

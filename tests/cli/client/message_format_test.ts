@@ -4,7 +4,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../../src/cli/arguments.ts";
 import { MessageFormat } from "../../../src/cli/client/message_format.ts";
-import { UnprintableMessageError } from "../../../src/cli/client/message_json.ts";
 import type { ReceivedMessage } from "../../../src/cli/client/received_message.ts";
 import { messageOf } from "./support.ts";
 
@@ -13,10 +12,10 @@ const PROPERTIES = messageOf("hello", {
   properties: {
     contentType: "text/plain",
     correlationData: new TextEncoder().encode("cd"),
-    messageExpiryInterval: 100,
     payloadFormatIndicator: 1,
     responseTopic: "r/t",
     userProperties: [["k", "v"], ["k2", "v2"]],
+    messageExpiryInterval: 100,
   },
 });
 
@@ -29,7 +28,7 @@ const CASES: [format: string, message: ReceivedMessage, text: string][] = [
   ["%x|%4x|%04x|%-4x|%12x|%X", HELLO, "68656c6c6f|6865|6865|6865|        6865|68656C6C6F"],
   ["%012x|%-12x|%.1x|%5X", HELLO, "000000006865|6865        |68656c6c6f| 6865"],
   ["%A|%C|%D|%E|%F|%P|%R|%S", HELLO, "|||||||"],
-  ["%5A|%05A|%05S|%-05S|%5E", HELLO, "     |00000|00000|00000|     "],
+  ["%5A|%05A|%05S|%-05S|%5E|%5R|%5C", HELLO, "     |00000|00000|00000|     ||     "],
   ["%A|%C|%D|%E|%F|%P|%R|%S", PROPERTIES, "|text/plain|cd|100|1|k:v k2:v2|r/t|"],
   ["%15C|%-15C|%.3C|%05E|%5E|%-5E", PROPERTIES, "     text/plain|text/plain     |tex|00100|  100|100  "],
   ["%3F|%03F|%5R|%.1R|%5D|%5P", PROPERTIES, "  1|001|  r/t|r|cd|k:v k2:v2"],
@@ -42,13 +41,13 @@ const CASES: [format: string, message: ReceivedMessage, text: string][] = [
 ];
 for (const [format, message, text] of CASES) {
   Deno.test(`MessageFormat prints ${format} of ${message === HELLO ? "a plain message" : message.topicName}`, () => {
-    assertEquals(new TextDecoder().decode(new MessageFormat(format).format(message)), text);
+    assertEquals(new TextDecoder().decode(formatted(format)(message)), text);
   });
 }
 
 Deno.test("MessageFormat hands a payload on byte by byte", () => {
   const payload = Uint8Array.of(0, 0xff, 0x0a, 0x80);
-  assertEquals([...new MessageFormat("%p;").format(messageOf(payload))], [...payload, 0x3b]);
+  assertEquals([...formatted("%p;")(messageOf(payload))], [...payload, 0x3b]);
 });
 
 const INCOMPLETE = "the format ends in the middle of a sequence";
@@ -82,7 +81,7 @@ const JSON_CASES: [format: string, payload: string | Uint8Array, text: string][]
 for (const [format, payload, text] of JSON_CASES) {
   Deno.test(`MessageFormat prints ${format} of ${payload}`, () => {
     const message = messageOf(payload);
-    const printed = new TextDecoder().decode(new MessageFormat(format).format(message));
+    const printed = new TextDecoder().decode(formatted(format)(message));
     const [, time, rest] = /^\{"tst":"(.*?)\+\d{4}",(.*)$/.exec(printed.replace(/-(\d{4}",)/, "+$1"))!;
     assertEquals(time, "2026-11-21T23:33:31.264287Z");
     const { length } = message.payload;
@@ -92,7 +91,7 @@ for (const [format, payload, text] of JSON_CASES) {
 
 Deno.test("MessageFormat prints %j with the properties that are there", () => {
   const printed = new TextDecoder().decode(
-    new MessageFormat("%j").format({ ...PROPERTIES, qos: 0, packetIdentifier: 0 }),
+    formatted("%j")({ ...PROPERTIES, qos: 0, packetIdentifier: 0 }),
   );
   assertEquals(
     printed.slice(printed.indexOf('"topic"')),
@@ -104,7 +103,7 @@ Deno.test("MessageFormat prints %j with the properties that are there", () => {
 
 Deno.test("MessageFormat lays JSON out with line ends and tabs", () => {
   const payload = '{"a":{},"b":[],"c":[[1],2,{"d":"e"}]}';
-  const printed = new TextDecoder().decode(new MessageFormat("%J", true).format(messageOf(payload)));
+  const printed = new TextDecoder().decode(formatted("%J", true)(messageOf(payload)));
   assertEquals(
     printed.replace(/^(\{\n\t"tst":\t)"[^"]*"/, "$1T"),
     '{\n\t"tst":\tT,\n\t"topic":\t"a/b",\n\t"qos":\t1,\n\t"retain":\t1,\n\t"payloadlen":\t37,\n\t"mid":\t1,\n\t"payload":\t{\n' +
@@ -113,11 +112,18 @@ Deno.test("MessageFormat lays JSON out with line ends and tabs", () => {
 });
 
 for (const payload of ["x", "[] x", "{", '{"a":1}x', "nul", "", Uint8Array.of(0x22, 0xff, 0x22)]) {
-  Deno.test(`MessageFormat says that ${payload} is no JSON`, () => {
-    assertThrows(
-      () => new MessageFormat("%J").format(messageOf(payload)),
-      UnprintableMessageError,
-      "Message payload is not valid JSON on topic a/b.",
-    );
+  Deno.test(`MessageFormat prints nothing for %J of ${payload}, and says that it is no JSON`, () => {
+    const complaints: string[] = [];
+    const bytes = new MessageFormat("a%Jb").format(messageOf(payload), (text) => void complaints.push(text));
+    assertEquals(new TextDecoder().decode(bytes), "ab");
+    assertEquals(complaints, ["Message payload is not valid JSON on topic a/b."]);
   });
+}
+
+/** Of what can be printed. */
+function formatted(format: string, isPretty = false): (message: ReceivedMessage) => Uint8Array {
+  return (message) =>
+    new MessageFormat(format, isPretty).format(message, (text) => {
+      throw new Error(text);
+    });
 }
