@@ -62,8 +62,9 @@ export const ACCESS_SIZE: AccessSize = {
   pairs: 100,
   warmUpSeconds: 1,
   seconds: 2,
-  generations: 3,
-  duel: { rounds: 40, warmUpRounds: 4, rampMs: 50, sliceMs: 250 },
+  // Two processes of the same broker differ by up to a tenth: more starts say more than more rounds.
+  generations: 6,
+  duel: { rounds: 16, warmUpRounds: 4, rampMs: 50, sliceMs: 250 },
   accounts: 10,
   rules: 1000,
   sharingClients: 5000,
