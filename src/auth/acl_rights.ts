@@ -103,7 +103,8 @@ export class AclIndex {
     }
     return new Rights(stages, stagesBeforeGrants, {
       isBarred: accountProblem(this.#accounts, identity) !== undefined,
-      isClosed: this.#accounts.isClosed,
+      // Somebody has listed what this one may do: that is all, also while there are no accounts.
+      isClosed: this.#accounts.isClosed || identity.grants !== undefined,
       isRestored: identity.isRestored ?? false,
     });
   }

@@ -118,8 +118,11 @@ export class BrokerLog {
     const level = isRepeated ? "debug" : "info";
     if (!this.log.isEnabled(level)) return;
     const { clientId } = connection;
-    const facts = { event: "publish-refused", clientId, topicName, reasonCode };
-    const text = `PUBLISH of ${clientId} to ${cut(topicName)} refused: ${reasonName(reasonCode)}.`;
+    const userName = connection.identity?.userName;
+    const facts = { event: "publish-refused", clientId, userName, topicName, reasonCode };
+    const text = `PUBLISH of ${clientId}${userName === undefined ? "" : `, u'${userName}',`} to ${
+      cut(topicName)
+    } refused: ${reasonName(reasonCode)}.`;
     if (isRepeated) return this.log.debug(text, facts);
     connection.refusalLoggedMs = nowMs;
     this.log.info(`${text} Further ones of this client are not reported for a minute.`, facts);

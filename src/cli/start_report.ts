@@ -74,13 +74,13 @@ function doorWarnings(url: string, listener: ListenerConfig, hasAccounts: boolea
       : [`everybody who can reach ${url} may publish and subscribe (allowAnonymous)`];
   }
   if (hasAccounts) return [];
-  if (provesWithoutAccounts(listener)) {
+  if (listener.authenticators.includes("certificate")) {
     return [
-      `who comes in at ${url} may do everything that no rule forbids, as long as there is no user; ` +
-      `from the first one on, only what a rule or a token allows: "${programName()} user add NAME --no-password"`,
+      `who comes in at ${url} by a certificate may do everything that no rule forbids, as long as there is no user; ` +
+      `from the first one on, only what a rule allows: "${programName()} user add NAME --no-password"`,
     ];
   }
-  if (allowAnonymous ?? isLoopback) return [];
+  if (provesWithoutAccounts(listener) || (allowAnonymous ?? isLoopback)) return [];
   return [
     `anonymous clients are refused on ${url}, and there is no account yet: nobody can connect there; ` +
     `"${programName()} user add NAME" makes an account, --allow-anonymous lets everybody in`,

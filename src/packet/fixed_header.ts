@@ -60,8 +60,15 @@ export function firstByteError(
   const { flags: expected, statement } = FLAGS[type];
   // 3.1 re-sends PUBREL, SUBSCRIBE and UNSUBSCRIBE with DUP set (3.1 §2.1); 3.1.1 made the bit reserved.
   const judged = version === 3 && expected === 2 ? flags & 7 : flags;
-  if (judged !== expected) return new MalformedPacketError(statement, `flags ${flags} in Control Packet type ${type}`);
-  return undefined;
+  if (judged === expected) return undefined;
+  return new MalformedPacketError(statement, `flags ${flags} in Control Packet type ${type}${hintOf(type, flags)}`);
+}
+
+/** What is sent to a door that is not for it, by its first byte: 0x16 begins a TLS handshake (RFC 8446 §5.1), "G" a GET. */
+function hintOf(type: number, flags: number): string {
+  const byte = type << 4 | flags;
+  if (byte === 0x16) return "; this looks like TLS, which another listener may speak";
+  return byte === 0x47 ? "; this looks like HTTP, which another listener may speak" : "";
 }
 
 /** First bytes that were found right, by sender and version: one look-up per packet. Filled as they occur. */

@@ -237,3 +237,15 @@ Deno.test("a client of before the restart keeps what it is to receive; when it i
   const back = identityOf({ userName: "greenhouse", grants: [{ action: "subscribe", topicFilter: "a/#" }] });
   assertEquals(["a", "c"].map((topic) => authorizer.mayReceive(back, topic)), [true, false]);
 });
+
+Deno.test("What a token lists is all that its bearer may do, also while there are no accounts", () => {
+  const authorizer = new AclAuthorizer({ source: new ChangingAccounts({ isClosed: false }), clock: new FakeClock() });
+  const grants = [{ action: "publish", topicFilter: "web/#" }] as const;
+  const bearer = { clientId: "c", userName: "web", remoteHost: "127.0.0.1", grants };
+  assertEquals(authorizer.mayPublish(bearer, "web/a", 0, false), true);
+  assertEquals(authorizer.mayPublish(bearer, "other", 0, false), false);
+  assertEquals(authorizer.maySubscribe(bearer, "#"), false);
+  assertEquals(authorizer.mayReceive(bearer, "web/a"), false);
+  assertEquals(authorizer.mayPublish({ ...bearer, grants: [] }, "web/a", 0, false), false);
+  assertEquals(authorizer.mayPublish({ ...bearer, grants: undefined }, "other", 0, false), true);
+});

@@ -86,7 +86,7 @@ const identity: fc.Arbitrary<Identity> = fc.record({
   clientId: fc.constantFrom(...CLIENT_IDS),
   userName: fc.constantFrom(...USERS, "nobody", undefined),
   remoteHost: fc.constantFrom(...Object.keys(HOSTS)),
-  grants: fc.array(grant, { maxLength: 2 }),
+  grants: fc.option(fc.array(grant, { maxLength: 2 }), { nil: undefined }),
   credential: fc.constantFrom(undefined, undefined, 1),
   isRestored: fc.integer({ min: 0, max: 4 }).map((n) => n === 0),
 });
@@ -182,7 +182,7 @@ function thirdOpinion(accounts: Accounts, identity: Identity, request: AclReques
     if (request === "receive" && identity.isRestored) return true;
     if (grants.some((grant) => holds("allow", grant.action, grant.topicFilter))) return true;
   }
-  return !accounts.isClosed;
+  return !accounts.isClosed && identity.grants === undefined;
 }
 
 function enforced(authorizer: AclAuthorizer, identity: Identity, request: AclRequest, topic: string): boolean {
