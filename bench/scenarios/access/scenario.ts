@@ -62,7 +62,7 @@ export const ACCESS_SIZE: AccessSize = {
   pairs: 100,
   warmUpSeconds: 1,
   seconds: 2,
-  // Two processes of the same broker differ by up to a tenth: more starts say more than more rounds.
+  // Two processes of the same broker differ by up to 16 %: more starts say more than more rounds.
   generations: 6,
   duel: { rounds: 16, warmUpRounds: 4, rampMs: 50, sliceMs: 250 },
   accounts: 10,
