@@ -18,6 +18,8 @@ export interface Terminal {
   readonly write?: (bytes: Uint8Array) => Promise<void>;
   /** A person looks at standard output. */
   readonly isWatched?: boolean;
+  /** How wide it is then. */
+  readonly columns?: () => number;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -35,6 +37,7 @@ export function processTerminal(): Terminal {
     input: Deno.stdin.isTerminal() ? undefined : () => Deno.stdin.readable,
     write: writeAll,
     isWatched: Deno.stdout.isTerminal(),
+    columns: Deno.stdout.isTerminal() ? () => Deno.consoleSize().columns : undefined,
     environment: environmentVariables(),
   };
 }

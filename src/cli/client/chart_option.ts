@@ -93,6 +93,6 @@ export class ChartOption {
 }
 
 /** As wide as the terminal, and not wider than eyes like. */
-export function columnsOf({ output }: Pick<ClientTask, "output">): number {
-  return output.isWatched ? Math.min(Deno.consoleSize().columns, COLUMNS_MAX) : COLUMNS;
+export function columnsOf({ terminal }: Pick<ClientTask, "terminal">): number {
+  return Math.min(terminal.columns?.() ?? COLUMNS, COLUMNS_MAX);
 }

@@ -23,7 +23,7 @@ export function numberOption(given: GivenClientOptions, name: string, min: numbe
   if (text === undefined) return undefined;
   const number = /^\d+$/.test(text) ? Number(text) : NaN;
   if (number >= min && number <= max) return number;
-  throw new UsageError(`--${name} ${text}: it is a whole number from ${min} to ${max}`);
+  throw new UsageError(`${written(name)} ${text}: it is a whole number from ${min} to ${max}`);
 }
 
 /** Seconds, with a fraction. @throws UsageError */
@@ -32,10 +32,14 @@ export function secondsOption(given: GivenClientOptions, name: string, min: numb
   if (text === undefined) return undefined;
   const number = /^(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : NaN;
   if (number >= min && number <= max) return number;
-  throw new UsageError(`--${name} ${text}: it is a number of seconds from ${min} to ${max}`);
+  throw new UsageError(`${written(name)} ${text}: it is a number of seconds from ${min} to ${max}`);
 }
 
 /** @throws UsageError */
 export function qosOption(given: GivenClientOptions, name: string): QoS | undefined {
   return numberOption(given, name, 0, 2) as QoS | undefined;
+}
+
+function written(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
 }
