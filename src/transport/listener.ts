@@ -7,8 +7,8 @@ export interface Listener {
   readonly url: string;
   /** true when only this machine can reach it. */
   readonly isLoopback: boolean;
-  /** Calls `onConnection` for each arrival until the listener is closed. One failed accept (a reset peer, no free file
-   * descriptor) is reported to `onError` and never ends the loop.
+  /** Calls `onConnection` for each arrival until the listener is closed. One failed accept (no free file descriptor)
+   * is reported to `onError` and never ends the loop; a peer that left before it was accepted is nobody.
    * @returns when closed. */
   serve(onConnection: (stream: ByteStream) => void, onError: (error: unknown) => void): Promise<void>;
   /** No more arrivals; connections that exist go on. */

@@ -4,8 +4,8 @@
 import type { ByteStream } from "./byte_stream.ts";
 import type { Listener } from "./listener.ts";
 
-/** The pause after a failed accept doubles from the first to the last of these, and begins anew after a success: a
- * peer that reset its connection costs nothing, a lack of file descriptors does not spin. */
+/** The pause after a failed accept doubles from the first to the last of these, and begins anew after a success: a lack
+ * of file descriptors does not spin. */
 const ACCEPT_PAUSE_MIN_MS = 5;
 const ACCEPT_PAUSE_MAX_MS = 500;
 const ERROR_REPORT_INTERVAL_MS = 1000;
@@ -16,6 +16,10 @@ const ERROR_REPORT_INTERVAL_MS = 1000;
  * the others: 900 ms without this, 850 ms with 32, 50 ms with 8, 25 ms with 4, 13 ms with 2. With 4, about 1,700 a second
  * can arrive. `setImmediate` is too soon: it is no turn for those who wait. */
 const ARRIVALS_IN_A_ROW_MAX = 4;
+
+/** How an accept fails when the peer has reset its connection while it waited, on one system or another. It makes no
+ * pause: whoever fills the queue with such connections would keep everybody else out for minutes. */
+const GONE_ERRORS = [Deno.errors.NotConnected, Deno.errors.ConnectionAborted, Deno.errors.ConnectionReset];
 
 /** What the loop of arrivals needs of `Deno.Listener`; tests fail it on purpose. */
 export interface Acceptor<Conn> {
@@ -52,30 +56,34 @@ export class SocketListener<Conn extends { close(): void }> implements Listener 
     let pauseMs = ACCEPT_PAUSE_MIN_MS;
     let inARow = 0;
     while (!this.#closed) {
-      let conn: Conn;
+      let stream: ByteStream | undefined;
       try {
-        conn = await this.#door.acceptor.accept();
+        stream = this.#streamOf(await this.#door.acceptor.accept());
+        pauseMs = ACCEPT_PAUSE_MIN_MS;
       } catch (error) {
         if (this.#closed) return;
-        this.#report(error, onError);
-        await this.#pause(pauseMs);
-        pauseMs = Math.min(pauseMs * 2, ACCEPT_PAUSE_MAX_MS);
-        continue;
+        if (!GONE_ERRORS.some((gone) => error instanceof gone)) {
+          this.#report(error, onError);
+          await this.#pause(pauseMs);
+          pauseMs = Math.min(pauseMs * 2, ACCEPT_PAUSE_MAX_MS);
+          continue;
+        }
       }
-      pauseMs = ACCEPT_PAUSE_MIN_MS;
-      let stream: ByteStream;
-      try {
-        stream = this.#door.streamOf(conn);
-      } catch {
-        // Gone between its arrival and now.
-        closeQuietly(conn);
-        continue;
-      }
-      onConnection(stream);
+      if (stream !== undefined) onConnection(stream);
       if (++inARow === ARRIVALS_IN_A_ROW_MAX) {
         inARow = 0;
         await this.#pause(0);
       }
+    }
+  }
+
+  /** @returns undefined when the peer has gone between its arrival and now. */
+  #streamOf(conn: Conn): ByteStream | undefined {
+    try {
+      return this.#door.streamOf(conn);
+    } catch {
+      closeQuietly(conn);
+      return undefined;
     }
   }
 

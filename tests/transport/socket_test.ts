@@ -55,3 +55,40 @@ Deno.test("SocketListener.close() ends a flood in the middle", async () => {
   await serving;
   assert(flood.accepted < ARRIVALS, String(flood.accepted));
 });
+
+/** The queue of a port that somebody has filled with connections that he reset, before one who means it. */
+class ResetQueue extends Flood {
+  override accept(): Promise<{ close(): void }> {
+    if (++this.accepted > ARRIVALS) return this.accepted === ARRIVALS + 1 ? Promise.resolve({ close() {} }) : never();
+    const kinds = [Deno.errors.NotConnected, Deno.errors.ConnectionAborted, Deno.errors.ConnectionReset];
+    return Promise.reject(
+      new kinds[this.accepted % kinds.length]("Transport endpoint is not connected (os error 107)"),
+    );
+  }
+}
+
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
+
+Deno.test("SocketListener: peers that reset their connections in the queue hold up nobody behind them", async () => {
+  const pauses: number[] = [];
+  const { setTimeout: realTimeout } = globalThis;
+  const acceptor = new ResetQueue();
+  const stream = memoryPair().server;
+  const listener = new SocketListener({ url: "mqtt://flood", isLoopback: true, acceptor, streamOf: () => stream });
+  const errors: unknown[] = [];
+  const arrived = Promise.withResolvers<void>();
+  globalThis.setTimeout = ((run: () => void, ms: number) => {
+    pauses.push(ms);
+    return realTimeout(run, ms);
+  }) as typeof setTimeout;
+  try {
+    listener.serve(() => arrived.resolve(), (error) => errors.push(error));
+    await arrived.promise;
+  } finally {
+    globalThis.setTimeout = realTimeout;
+  }
+  listener.close();
+  assertEquals([errors, new Set(pauses)], [[], new Set([0])]);
+});
