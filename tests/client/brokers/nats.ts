@@ -24,7 +24,9 @@ export const nats: ForeignBroker = {
           `jetstream { store_dir: ${JSON.stringify(folder)} }`,
           `mqtt { listen: "127.0.0.1:${port}" }`,
           ...(account === undefined ? [] : [
-            `authorization { user: ${JSON.stringify(account.userName)}, password: ${JSON.stringify(account.password)} }`,
+            `authorization { user: ${JSON.stringify(account.userName)}, password: ${
+              JSON.stringify(account.password)
+            } }`,
           ]),
         ];
         const config = `${folder}/nats.conf`;
