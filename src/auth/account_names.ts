@@ -1,10 +1,8 @@
 /** Which names and networks an account record may hold, and what to tell a person whose one it may not.
  * In: text. Out: undefined if it is well, else a reason that begins "a …". Room: pure. @module */
 
+import { networkText, parseNetwork } from "../base/networks.ts";
 import type { AclSubjectKind, BanKind } from "./account_records.ts";
-import { type Network, parseNetwork } from "./networks.ts";
-
-export { type Network, parseNetwork };
 
 /** Deno KV takes 64 KiB a value, and a record holds more than its name. */
 export const NAME_BYTES_MAX = 1024;
@@ -65,16 +63,6 @@ export function networkProblem(text: string): string | undefined {
 export function normalNetwork(text: string): string | undefined {
   const network = parseNetwork(text);
   return network === undefined ? undefined : networkText(network);
-}
-
-/** The one spelling in which networks are kept: a single address without "/32". */
-export function networkText({ words, prefixBits }: Network): string {
-  const groups = words.flatMap((word) => [(word >>> 16).toString(16), (word & 0xFFFF).toString(16)]);
-  const address = words.length === 1
-    ? [24, 16, 8, 0].map((shift) => words[0] >>> shift & 0xFF).join(".")
-    // URLs know the shortest spelling (RFC 5952).
-    : new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
-  return prefixBits === words.length * 32 ? address : `${address}/${prefixBits}`;
 }
 
 /** Of a single address, in network order: 4, also of an IPv4 address within IPv6, or 16. @returns undefined if it is none. */

@@ -2,12 +2,13 @@
  * after the same time: whether the name is unknown, the password wrong, or the user disabled. The log says which. @module */
 
 import type { Log } from "../base/log.ts";
+import { addressKey } from "../base/networks.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { UserRecord } from "./account_records.ts";
 import type { AccountsSource } from "./accounts.ts";
 import type { AuthenticationExchange, AuthenticationVerdict, Authenticator, ConnectAttempt } from "./authenticator.ts";
 import type { Credentials, ScramKeys } from "./credentials.ts";
-import { addressKey, type LoginAttempts } from "./login_attempts.ts";
+import type { LoginAttempts } from "./login_attempts.ts";
 import {
   hmac,
   isOutdated,

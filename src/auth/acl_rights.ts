@@ -14,7 +14,7 @@ import {
   TemplateTable,
 } from "./acl_rule_table.ts";
 import type { Grant, Identity } from "./authorizer.ts";
-import { NetworkTable } from "./networks.ts";
+import { NetworkTable } from "../base/networks.ts";
 
 /** Why the account of a Client may do nothing at all; undefined = it may. A user without a record may: it came in by a
  * certificate or a token. */

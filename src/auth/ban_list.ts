@@ -1,8 +1,8 @@
 /** Who is banned, found by address, user and Client Identifier. Room: pure. @module */
 
+import { NetworkTable } from "../base/networks.ts";
 import type { BanRecord } from "./account_records.ts";
 import type { Identity } from "./authorizer.ts";
-import { NetworkTable } from "./networks.ts";
 
 export class BanList {
   readonly #addresses = new NetworkTable<BanRecord>();

@@ -9,9 +9,9 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { addressKey } from "../base/networks.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { AuthenticationVerdict, ConnectAttempt } from "./authenticator.ts";
-import { parseNetwork } from "./networks.ts";
 
 /** Of `Limits`. */
 export interface LoginLimits {
@@ -175,14 +175,4 @@ export class LoginAttempts {
 
 function cut(name: string): string {
   return name.length > NAME_LENGTH_MAX ? `${name.slice(0, NAME_LENGTH_MAX)}…` : name;
-}
-
-/** What failures are counted by: an IPv4 address, or the network of an IPv6 address (one host has all of its /64).
- * "2001:db8:0:1::5" → "2001:db8:0:1::/64"; anything else stays as it is. */
-export function addressKey(remoteHost: string): string {
-  const words = parseNetwork(remoteHost)?.words;
-  if (words === undefined) return remoteHost;
-  if (words.length === 1) return [24, 16, 8, 0].map((shift) => words[0] >>> shift & 0xFF).join(".");
-  const groups = words.slice(0, 2).flatMap((word) => [word >>> 16, word & 0xFFFF]);
-  return `${groups.map((group) => group.toString(16)).join(":")}::/64`;
 }

@@ -1,8 +1,8 @@
 /** What a command on accounts gets: the accounts, what was said on the command line, and how to ask it. @module */
 
-import { networkText, parseNetwork } from "../auth/account_names.ts";
 import { type Accounts, NO_ACCOUNTS } from "../auth/accounts.ts";
 import { AccountsError, type AccountsStore } from "../auth/accounts_store.ts";
+import { networkText, parseNetwork } from "../base/networks.ts";
 import { nearest } from "../config/keys.ts";
 import type { Answer } from "./answer.ts";
 import { type CommandLine, UsageError } from "./arguments.ts";

@@ -2,6 +2,7 @@
  * names that hold for every item which leaves them out. Room: pure. @module */
 
 import * as v from "valibot";
+import { parseNetwork } from "../base/networks.ts";
 import { LIMIT_RULES } from "./limits.ts";
 import { keyOrNothing, neededKey, text, wholeNumber } from "./schema_parts.ts";
 
@@ -20,16 +21,6 @@ export type CertificateName = typeof CERTIFICATE_NAMES[number];
 export const TLS_VERSIONS = ["1.2", "1.3"] as const;
 export type TlsVersion = typeof TLS_VERSIONS[number];
 
-const BYTE = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
-const V4 = new RegExp(`^${BYTE}(?:\\.${BYTE}){3}$`);
-
-/** true for "10.0.0.7", "10.0.0.0/8", "fd00::/8". Without `node:net`, which takes a part of the time that a start has. */
-function isAddressOrNetwork(value: string): boolean {
-  const [, address = "", prefix = "0"] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(value) ?? [];
-  const isV6 = /^[\da-f:.]+$/i.test(address) && URL.canParse(`http://[${address}]`);
-  return (V4.test(address) || isV6) && Number(prefix) <= (isV6 ? 128 : 32);
-}
-
 /** What an Origin header says, RFC 6454 §6.2, or "*". */
 const ORIGIN = /^(\*|null|[a-z][a-z0-9+.-]*:\/\/[^/\s,]+\/?)$/;
 
@@ -38,7 +29,10 @@ export const protocolVersionsSchema = v.pipe(v.array(v.picklist([3, 4, 5])), v.m
 export const authenticatorsSchema = v.pipe(v.array(v.picklist(AUTHENTICATOR_NAMES)), v.minLength(1));
 export const certificateUserNameSchema = v.picklist(CERTIFICATE_NAMES);
 export const networksSchema = v.array(
-  v.pipe(v.string(), v.check(isAddressOrNetwork, "addresses or networks, such as 10.0.0.7 or 10.0.0.0/8")),
+  v.pipe(
+    v.string(),
+    v.check((text) => parseNetwork(text) !== undefined, "addresses or networks, such as 10.0.0.7 or 10.0.0.0/8"),
+  ),
 );
 export const tlsVersionSchema = v.picklist(TLS_VERSIONS);
 export const webSocketPathSchema = v.pipe(v.string(), v.regex(/^\/[^\s?#]*$/, "a path that begins with /"));

@@ -4,8 +4,8 @@
  * In: a `Listener` at which proxies arrive. Out: one at which their clients do. @module */
 
 import { isIPv4, isIPv6 } from "node:net";
-import { hostAndPort, plainHost } from "./address.ts";
-import { AddressList } from "./address_list.ts";
+import { NetworkTable, networkText, parseNetwork } from "../base/networks.ts";
+import { hostAndPort } from "./address.ts";
 import type { ByteStream, PeerCertificate } from "./byte_stream.ts";
 import type { Listener } from "./listener.ts";
 import { type Upgrade, type UpgradeLimits, UpgradingListener } from "./upgrade.ts";
@@ -44,9 +44,15 @@ type Source = { readonly host: string; readonly port: number } | undefined;
 
 /** @throws Error when `proxies` holds what is no address. */
 export function proxyProtocol(proxies: readonly string[]): Upgrade {
-  const trusted = new AddressList(proxies);
+  const trusted = new NetworkTable<true>();
+  for (const proxy of proxies) {
+    if (parseNetwork(proxy) === undefined) {
+      throw new Error(`"${proxy}" is no address and no network; write it as 10.0.0.5, 10.0.0.0/8, ::1 or fd00::/8`);
+    }
+    trusted.add(proxy, true);
+  }
   return async (stream) => {
-    if (!trusted.has(stream.remoteHost)) {
+    if (trusted.at(stream.remoteHost).length === 0) {
       throw new Deno.errors.PermissionDenied(`${stream.remoteHost} is not named as a proxy`);
     }
     const source = await readHeader(stream);
@@ -146,12 +152,7 @@ async function readV2(stream: ByteStream, header: Uint8Array): Promise<Source> {
 
 /** One spelling for each address: shortened, and an IPv4 address within IPv6 as IPv4. */
 function canonicalHost(address: string): string {
-  if (isIPv4(address)) return address;
-  const short = plainHost(new URL(`http://[${address}]`).hostname);
-  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(short);
-  if (mapped === null) return short;
-  const [high, low] = [parseInt(mapped[1], 16), parseInt(mapped[2], 16)];
-  return [high >>> 8, high & 0xFF, low >>> 8, low & 0xFF].join(".");
+  return networkText(parseNetwork(address)!);
 }
 
 function agrees(header: Uint8Array, length: number, expected: Uint8Array): boolean {

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertFalse } from "@std/assert";
 import type { AuthenticationVerdict } from "../../src/auth/authenticator.ts";
-import { addressKey, LoginAttempts } from "../../src/auth/login_attempts.ts";
+import { LoginAttempts } from "../../src/auth/login_attempts.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config/limits.ts";
 import { ReasonCode } from "../../src/packet/mod.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -100,24 +100,6 @@ Deno.test("LoginAttempts: the log says who, from where and why, and a long name 
   assertEquals(log.lines, [`Login of u'${"u".repeat(100)}…' from ::1 as client-1 failed: there is no such user.`]);
   assertEquals(log.lastProperties?.userName, `${"u".repeat(100)}…`);
   assertFalse(JSON.stringify(log.lastProperties).includes("secret"));
-});
-
-Deno.test("addressKey(): an IPv4 address, or the /64 of an IPv6 address", () => {
-  const cases: readonly (readonly [string, string])[] = [
-    ["192.0.2.1", "192.0.2.1"],
-    ["::ffff:192.0.2.1", "192.0.2.1"],
-    ["2001:db8::1", "2001:db8:0:0::/64"],
-    ["2001:DB8:0:0:1:2:3:4", "2001:db8:0:0::/64"],
-    ["2001:0db8:0000:0000::9", "2001:db8:0:0::/64"],
-    ["2001:db8:0:1::1", "2001:db8:0:1::/64"],
-    ["fe80::1%eth0", "fe80:0:0:0::/64"],
-    ["::1", "0:0:0:0::/64"],
-    ["::ffff:c000:201", "192.0.2.1"],
-    ["64:ff9b::192.0.2.1", "64:ff9b:0:0::/64"],
-    ["memory", "memory"],
-    ["unix:/run/x", "unix:/run/x"],
-  ];
-  for (const [host, key] of cases) assertEquals(addressKey(host), key, host);
 });
 
 Deno.test("LoginAttempts: a host with a whole /64 is one address", () => {

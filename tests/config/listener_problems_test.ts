@@ -202,7 +202,9 @@ Deno.test("checkConfig() names every problem of every listener", () => {
   );
 });
 
-for (const entry of ["", "10.0.0", "10.0.0.256", "010.0.0.1", "10.0.0.0/", "::/129", "1::2::3", ":", "[::1]", "a/8"]) {
+for (
+  const entry of ["", "10.0.0", "10.0.0.256", "010.0.0.1", "10.0.0.0/", "::/129", "1::2::3", ":", "[::1", "unix", "a/8"]
+) {
   Deno.test(`checkConfig() takes ${JSON.stringify(entry)} for no network`, () => {
     assertEquals(checkConfig({ proxyProtocolFrom: [entry] }).problems.map(({ path }) => path), ["proxyProtocolFrom"]);
   });
@@ -214,7 +216,7 @@ const ALLOWED: [what: string, given: unknown][] = [
   ["a certificate that is asked for and not required", { tlsPort: 1, tls: { ...PAIR, caFile: "ca" } }],
   ["a certificate that no listener uses", { tls: PAIR }],
   ["networks of both kinds", {
-    proxyProtocolFrom: ["10.0.0.7", "255.0.0.0/32", "0.0.0.0/0", "::1", "FD00::/128", "::ffff:10.0.0.1"],
+    proxyProtocolFrom: ["10.0.0.7", "255.0.0.0/32", "0.0.0.0/0", "::1", "FD00::/128", "[::1]", "::ffff:10.0.0.1"],
   }],
   ["origins of all kinds", { webSocket: { origins: ["*", "null", "https://a.example", "http://[::1]:80/"] } }],
 ];

@@ -1,8 +1,8 @@
-/** Addresses and networks, in the spellings that they come in. @module */
+/** Mirrors src/base/networks.ts: addresses and networks, in the spellings that they come in. @module */
 
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { NetworkTable, parseNetwork } from "../../src/auth/networks.ts";
+import { addressKey, NetworkTable, networkText, parseNetwork } from "../../src/base/networks.ts";
 
 function contains(network: string, host: string): boolean {
   const table = new NetworkTable<true>();
@@ -92,4 +92,33 @@ Deno.test("NetworkTable agrees with the bits written out", () => {
     }),
     { numRuns: 3_000 },
   );
+});
+
+Deno.test("addressKey(): an IPv4 address, or the /64 of an IPv6 address", () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ["192.0.2.1", "192.0.2.1"],
+    ["::ffff:192.0.2.1", "192.0.2.1"],
+    ["2001:db8::1", "2001:db8:0:0::/64"],
+    ["2001:DB8:0:0:1:2:3:4", "2001:db8:0:0::/64"],
+    ["2001:0db8:0000:0000::9", "2001:db8:0:0::/64"],
+    ["2001:db8:0:1::1", "2001:db8:0:1::/64"],
+    ["fe80::1%eth0", "fe80:0:0:0::/64"],
+    ["::1", "0:0:0:0::/64"],
+    ["::ffff:c000:201", "192.0.2.1"],
+    ["64:ff9b::192.0.2.1", "64:ff9b:0:0::/64"],
+    ["memory", "memory"],
+    ["unix:/run/x", "unix:/run/x"],
+  ];
+  for (const [host, key] of cases) assertEquals(addressKey(host), key, host);
+});
+
+Deno.test("networkText(): one spelling for each address and network", () => {
+  const cases = [
+    ["2001:0DB8:0:0:0:0:0:7", "2001:db8::7"],
+    ["::ffff:c000:0207", "192.0.2.7"],
+    ["10.1.2.3/8", "10.0.0.0/8"],
+    ["10.1.2.3/32", "10.1.2.3"],
+    ["fd12::1/8", "fd00::/8"],
+  ];
+  for (const [written, text] of cases) assertEquals(networkText(parseNetwork(written)!), text, written);
 });

@@ -1,4 +1,5 @@
-/** Addresses and networks as text, and which of them a host is in: for rules and bans. An IPv4 address that comes as IPv6
+/** Addresses and networks as text, and which of them a host is in: for rules, bans and
+ * proxies. An IPv4 address that comes as IPv6
  * (`::ffff:10.0.0.1`) is the IPv4 address; a host that is no address ("memory", "unix") is a name, equal to itself only.
  * Room: pure. @module */
 
@@ -84,6 +85,26 @@ function parseGroups(text: string, isLast: boolean): number[] | undefined {
     }
   }
   return groups;
+}
+
+/** The one spelling of each: a single address without "/32". */
+export function networkText({ words, prefixBits }: Network): string {
+  const groups = words.flatMap((word) => [(word >>> 16).toString(16), (word & 0xFFFF).toString(16)]);
+  const address = words.length === 1
+    ? [24, 16, 8, 0].map((shift) => words[0] >>> shift & 0xFF).join(".")
+    // URLs know the shortest spelling (RFC 5952).
+    : new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
+  return prefixBits === words.length * 32 ? address : `${address}/${prefixBits}`;
+}
+
+/** What tells one host from another when they are counted: an IPv4 address, or the network of an IPv6 address (one host has all of its /64).
+ * "2001:db8:0:1::5" → "2001:db8:0:1::/64"; anything else stays as it is. */
+export function addressKey(remoteHost: string): string {
+  const words = parseNetwork(remoteHost)?.words;
+  if (words === undefined) return remoteHost;
+  if (words.length === 1) return [24, 16, 8, 0].map((shift) => words[0] >>> shift & 0xFF).join(".");
+  const groups = words.slice(0, 2).flatMap((word) => [word >>> 16, word & 0xFFFF]);
+  return `${groups.map((group) => group.toString(16)).join(":")}::/64`;
 }
 
 /** Networks of one size. */
