@@ -60,7 +60,10 @@ export function connectTimedOut(broker: Broker, connection: Connection): void {
     case ConnectionState.AwaitingConnect:
       return endConnection(broker, connection, ReasonCode.MaximumConnectTime, "no CONNECT in time");
     case ConnectionState.Authenticating:
-      return refuseConnect(broker, connection, ReasonCode.NotAuthorized, "authentication took too long");
+      // The Client's turn in an exchange; else the Server is behind, and another attempt may be luckier.
+      return connection.exchange !== undefined && !connection.isExchangeBusy
+        ? refuseConnect(broker, connection, ReasonCode.NotAuthorized, "authentication took too long")
+        : refuseConnect(broker, connection, ReasonCode.ServerBusy, "too many logins wait for their turn");
     default:
       return storeTimedOut(broker, connection);
   }

@@ -12,9 +12,10 @@ const ERROR_REPORT_INTERVAL_MS = 1000;
 
 /** Then everybody else has a turn. The runtime does 128 operations in a turn of its event loop, and those that can be done at
  * once come first: thousands that arrive together would use them up with their accepts, CONNECTs and CONNACKs, turn after
- * turn, and nothing of the clients that were here before would be read for a second. Measured with 5,000 at once, p99 of
- * the others: 900 ms without this, 850 ms with 32, 50 ms with 8, 25 ms with 4, 13 ms with 2. With 4, about 1,700 a second
- * can arrive. `setImmediate` is too soon: it is no turn for those who wait. */
+ * turn, and nothing of the clients that were here before would be read for a second. With 5,000 at once, p99 of the others
+ * was 0.9 s without this and with 32, and some tens of milliseconds with 8 and less (single runs, on a machine that had
+ * other work, too). With 4, about 1,700 a second can arrive. `setImmediate` is too soon: it is no turn for those who
+ * wait. */
 const ARRIVALS_IN_A_ROW_MAX = 4;
 
 /** How an accept fails when the peer has reset its connection while it waited, on one system or another. It makes no

@@ -239,7 +239,7 @@ Deno.test("An authenticator that answers after the connect time-out is not liste
   await client.sendConnect({ clientId: "slow" });
   const question = await authenticator.next();
   await broker.advance(5_050);
-  assertEquals((await client.expect(PacketType.Connack)).reasonCode, ReasonCode.NotAuthorized);
+  assertEquals((await client.expect(PacketType.Connack)).reasonCode, ReasonCode.ServerBusy);
   await client.expectClosed();
   question.answer({});
   assertEquals(broker.server.snapshot().sessions, 0);
