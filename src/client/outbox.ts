@@ -19,6 +19,8 @@ export class Outbox {
   #waiting = new RingQueue<OutboxMessage>();
   #bytes = 0;
   #lastPosition = 0;
+  /** Messages that wait for the store before they are sent, and those behind them. */
+  #gatedSends = 0;
   /** Identifiers for which PUBREL said that they are unknown: their PUBCOMP is awaited. */
   readonly #denied = new Set<number>();
 
@@ -213,14 +215,16 @@ export class Outbox {
     return false;
   }
 
-  /** At once or, at QoS 2, when the store has its identifier, and then in order. */
+  /** At once or, at QoS 2, when the store has its identifier; what comes behind it waits with it, so that the order stays. */
   #send(outgoing: OutboxMessage): void {
     const { journal, link } = this.context;
-    if (outgoing.qos === 1 || !journal.isKept) return this.#sendNow(outgoing);
+    const { state } = outgoing;
+    if (this.#gatedSends === 0 && (outgoing.qos === 1 || journal.isSafe(outgoing))) return this.#sendNow(outgoing);
+    this.#gatedSends++;
     journal.whenSafe(() => {
+      this.#gatedSends--;
       // Meanwhile the connection may have ended; the next one repeats what is open.
-      const isOpen = outgoing.state === OutgoingState.AwaitingPubrec;
-      if (isOpen && this.context.link === link && link !== undefined) this.#sendNow(outgoing);
+      if (outgoing.state === state && this.context.link === link && link !== undefined) this.#sendNow(outgoing);
     });
   }
 

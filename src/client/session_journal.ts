@@ -65,6 +65,11 @@ export class SessionJournal {
     this.#changed();
   }
 
+  /** What was told of it last has survived. */
+  isSafe(outgoing: OutgoingMessage): boolean {
+    return this.store === undefined || outgoing.waitsForTicket <= this.store.safe;
+  }
+
   putIncomingQoS2(packetIdentifier: number): void {
     if (this.store === undefined) return;
     this.store.putIncomingQoS2(this.clientId, packetIdentifier);

@@ -2,7 +2,7 @@
  * it knows is gone when it stops. @module */
 
 import { Aedes } from "aedes";
-import { createServer, type Server } from "node:net";
+import { Duplex } from "node:stream";
 import { type Account, type ForeignBroker, freePort, type RunningBroker } from "./foreign_broker.ts";
 
 export const aedes: ForeignBroker = {
@@ -22,7 +22,9 @@ export const aedes: ForeignBroker = {
 
 class RunningAedes implements RunningBroker {
   #broker: Aedes | undefined = undefined;
-  #server: Server | undefined = undefined;
+  #listener: Deno.TcpListener | undefined = undefined;
+  #accepting: Promise<void> = Promise.resolve();
+  readonly #conns = new Set<Deno.TcpConn>();
 
   constructor(readonly port: number, readonly account: Account | undefined) {}
 
@@ -34,20 +36,39 @@ class RunningAedes implements RunningBroker {
         done(null, userName === account.userName && String(password) === account.password);
       };
     }
-    const server = this.#server = createServer(broker.handle);
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(this.port, "127.0.0.1", resolve);
-    });
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: this.port });
+    this.#accepting = this.#accept(this.#listener, broker);
+  }
+
+  /** Over streams of Deno: with sockets of its `node:net`, Aedes loses the rest of a large message, whoever the client is. */
+  async #accept(listener: Deno.TcpListener, broker: Aedes): Promise<void> {
+    for await (const conn of listener) {
+      conn.setNoDelay(true);
+      this.#conns.add(conn);
+      const { readable, writable } = conn;
+      const stream = Duplex.fromWeb({ readable, writable } as Parameters<typeof Duplex.fromWeb>[0]);
+      // A connection that breaks is no fault of the broker's.
+      stream.on("error", () => {});
+      stream.on("close", () => this.#conns.delete(conn));
+      broker.handle(stream as Parameters<Aedes["handle"]>[0]);
+    }
   }
 
   async stop(): Promise<void> {
-    const [broker, server] = [this.#broker, this.#server];
-    this.#broker = this.#server = undefined;
-    if (broker === undefined || server === undefined) return;
-    const closed = new Promise((resolve) => server.close(resolve));
+    const [broker, listener] = [this.#broker, this.#listener];
+    this.#broker = this.#listener = undefined;
+    if (broker === undefined) return;
+    listener?.close();
+    await this.#accepting;
     await new Promise<void>((resolve) => broker.close(resolve));
-    await closed;
+    for (const conn of this.#conns) {
+      try {
+        conn.close();
+      } catch {
+        // It is closed already.
+      }
+    }
+    this.#conns.clear();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -21,6 +21,8 @@ export const mosquitto: ForeignBroker = {
           // Started by root it would become another user, who may not write in this folder; otherwise `user` says nothing.
           ...[`listener ${port} 127.0.0.1`, "user root", "log_dest stderr", "max_topic_alias 10"],
           ...["persistence true", `persistence_location ${folder}/`],
+          // At QoS 2 in 3.x, 2.0.11 sends as many as this at once, and then forgets those that wait.
+          "max_inflight_messages 1000",
           ...(account === undefined
             ? ["allow_anonymous true"]
             : ["allow_anonymous false", `password_file ${await writePasswords(folder, account)}`]),
