@@ -199,8 +199,15 @@ export const LIMIT_RULES = {
   accountsPollMs: rule(250, 50, 60_000, "ms", "between two looks whether accounts were changed by another program"),
   /** About 300 bytes each on the disk; the one that is gone longest leaves first. */
   clientsRegisteredMax: rule(100_000, 0, COUNT_MAX, "clients", "clients in the register; 0 = no register"),
-  /** A TLS handshake costs memory before anybody is known. */
-  handshakesMax: rule(1000, 1, COUNT_MAX, "connections", "connections of a listener in the middle of a handshake"),
+  /** A TLS handshake costs memory before anybody is known. That one address has a quarter only keeps one who stalls on
+   * purpose from keeping others out; behind a proxy, name it in `proxyProtocolFrom`. */
+  handshakesMax: rule(
+    1000,
+    1,
+    COUNT_MAX,
+    "connections",
+    "connections of a listener in the middle of a handshake; a quarter of them from one address",
+  ),
   /** As for CONNECT. */
   handshakeTimeoutMs: rule(10_000, 100, 3_600_000, "ms", "for the handshakes of TLS, WebSocket and PROXY protocol"),
   /** With the system's default of 128 SYNs are dropped at 3,000 arrivals a second; with 4,096 there is room for 30,000. */

@@ -2,13 +2,13 @@
  * Room: the sockets of Deno; carries bytes only. @module */
 
 import type { ByteStream } from "./byte_stream.ts";
+import { ErrorReports } from "./error_reports.ts";
 import type { Listener } from "./listener.ts";
 
 /** The pause after a failed accept doubles from the first to the last of these, and begins anew after a success: a lack
  * of file descriptors does not spin. */
 const ACCEPT_PAUSE_MIN_MS = 5;
 const ACCEPT_PAUSE_MAX_MS = 500;
-const ERROR_REPORT_INTERVAL_MS = 1000;
 
 /** Then everybody else has a turn. The runtime does 128 operations in a turn of its event loop, and those that can be done at
  * once come first: thousands that arrive together would use them up with their accepts, CONNECTs and CONNACKs, turn after
@@ -40,17 +40,15 @@ export class SocketListener<Conn extends { close(): void }> implements Listener 
   readonly url: string;
   readonly isLoopback: boolean;
   readonly #door: SocketDoor<Conn>;
-  readonly #monotonicMs: () => number;
+  readonly #reports: ErrorReports;
   #closed = false;
   #endPause: (() => void) | undefined;
-  #lastReportMs = -Infinity;
-  #unreported = 0;
 
-  constructor(door: SocketDoor<Conn>, monotonicMs: () => number = () => performance.now()) {
+  constructor(door: SocketDoor<Conn>, monotonicMs?: () => number) {
     this.url = door.url;
     this.isLoopback = door.isLoopback;
     this.#door = door;
-    this.#monotonicMs = monotonicMs;
+    this.#reports = new ErrorReports(monotonicMs);
   }
 
   async serve(onConnection: (stream: ByteStream) => void, onError: (error: unknown) => void): Promise<void> {
@@ -64,12 +62,13 @@ export class SocketListener<Conn extends { close(): void }> implements Listener 
       } catch (error) {
         if (this.#closed) return;
         if (!GONE_ERRORS.some((gone) => error instanceof gone)) {
-          this.#report(error, onError);
+          this.#reports.add(error as Error, onError);
           await this.#pause(pauseMs);
           pauseMs = Math.min(pauseMs * 2, ACCEPT_PAUSE_MAX_MS);
           continue;
         }
       }
+      if (this.#closed) return stream?.close();
       if (stream !== undefined) onConnection(stream);
       if (++inARow === ARRIVALS_IN_A_ROW_MAX) {
         inARow = 0;
@@ -93,20 +92,6 @@ export class SocketListener<Conn extends { close(): void }> implements Listener 
     this.#closed = true;
     closeQuietly(this.#door.acceptor);
     this.#endPause?.();
-  }
-
-  /** At most once a second; what was not said is counted in the next report. */
-  #report(error: unknown, onError: (error: unknown) => void): void {
-    const nowMs = this.#monotonicMs();
-    if (nowMs - this.#lastReportMs < ERROR_REPORT_INTERVAL_MS) {
-      this.#unreported++;
-      return;
-    }
-    this.#lastReportMs = nowMs;
-    const unreported = this.#unreported;
-    this.#unreported = 0;
-    if (unreported === 0) return onError(error);
-    onError(new Error(`${(error as Error).message} (and ${unreported} more since the last report)`, { cause: error }));
   }
 
   #pause(ms: number): Promise<void> {

@@ -1,12 +1,16 @@
 /** A door behind a door: what arrives at one listener goes through a handshake (TLS, WebSocket, PROXY protocol) before it
  * arrives at this one. Handshakes run side by side, so many at most, and so long at most: a peer that stalls in the
- * middle keeps nobody else out. @module */
+ * middle keeps nobody else out, nor does one that stalls a thousand times: one address has a part of the places only.
+ * @module */
 
+import { addressKey, parseNetwork } from "../base/networks.ts";
+import { isLoopbackHost } from "./address.ts";
 import type { ByteStream } from "./byte_stream.ts";
+import { ErrorReports } from "./error_reports.ts";
 import type { Listener } from "./listener.ts";
 
 export interface UpgradeLimits {
-  /** `limits.handshakesMax`: an arrival beyond is closed. */
+  /** `limits.handshakesMax`: an arrival beyond is closed. One address has a quarter of them. */
   readonly handshakesMax: number;
   /** `limits.handshakeTimeoutMs` */
   readonly handshakeTimeoutMs: number;
@@ -16,10 +20,16 @@ export interface UpgradeLimits {
  * then. When `signal` fires, `stream` has been closed and nobody waits any more. */
 export type Upgrade = (stream: ByteStream, signal: AbortSignal) => Promise<ByteStream>;
 
+const PLACES_OF_ONE_ADDRESS = 1 / 4;
+
 export class UpgradingListener implements Listener {
   readonly isLoopback: boolean;
   /** Streams whose handshake is under way, with what gives it up. */
   readonly #underWay = new Map<ByteStream, (error: Error) => void>();
+  /** How many of them each address has. */
+  readonly #ofAddress = new Map<string, number>();
+  readonly #reports = new ErrorReports();
+  #isClosed = false;
 
   /** @param url of this door: "wss://127.0.0.1:8084/mqtt".
    * @param onFailed hears of each handshake that came to nothing, for the log. */
@@ -35,15 +45,47 @@ export class UpgradingListener implements Listener {
 
   serve(onConnection: (stream: ByteStream) => void, onError: (error: unknown) => void): Promise<void> {
     return this.inner.serve((stream) => {
-      if (this.#underWay.size >= this.limits.handshakesMax) return stream.close();
+      // Its handshake below was done in the moment in which this door was closed.
+      if (this.#isClosed) return stream.close();
+      const refusal = this.#refusalOf(stream.remoteHost);
+      if (refusal !== undefined) {
+        stream.close();
+        return this.#reports.add(new Error(refusal), onError);
+      }
       this.#shake(stream).then(onConnection, (error) => this.onFailed(stream, error));
     }, onError);
   }
 
   /** Those in the middle of a handshake have not arrived, and will not. */
   close(): void {
+    this.#isClosed = true;
     this.inner.close();
     for (const giveUp of this.#underWay.values()) giveUp(new Deno.errors.Interrupted("the listener was closed"));
+  }
+
+  /** What arrivals are counted by; undefined: they are not. Programs on this machine could harm it in other ways, and a
+   * proxy here brings clients of all addresses. */
+  protected keyOf(remoteHost: string): string | undefined {
+    return parseNetwork(remoteHost) === undefined || isLoopbackHost(remoteHost) ? undefined : addressKey(remoteHost);
+  }
+
+  #refusalOf(remoteHost: string): string | undefined {
+    const { handshakesMax } = this.limits;
+    if (this.#underWay.size >= handshakesMax) {
+      return `${handshakesMax} handshakes are under way (limits.handshakesMax)`;
+    }
+    const key = this.keyOf(remoteHost);
+    const count = key === undefined ? 0 : this.#ofAddress.get(key) ?? 0;
+    return count < Math.max(1, handshakesMax * PLACES_OF_ONE_ADDRESS)
+      ? undefined
+      : `${count} handshakes with ${key} are under way, and one address may have a quarter of limits.handshakesMax`;
+  }
+
+  #count(key: string | undefined, more: number): void {
+    if (key === undefined) return;
+    const count = (this.#ofAddress.get(key) ?? 0) + more;
+    if (count === 0) this.#ofAddress.delete(key);
+    else this.#ofAddress.set(key, count);
   }
 
   async #shake(stream: ByteStream): Promise<ByteStream> {
@@ -55,7 +97,9 @@ export class UpgradingListener implements Listener {
       abort.abort(error);
       given.reject(error);
     };
+    const key = this.keyOf(stream.remoteHost);
     this.#underWay.set(stream, giveUp);
+    this.#count(key, 1);
     const late = () => giveUp(new Deno.errors.TimedOut(`the handshake was not done within ${handshakeTimeoutMs} ms`));
     const timer = setTimeout(late, handshakeTimeoutMs);
     try {
@@ -66,6 +110,7 @@ export class UpgradingListener implements Listener {
     } finally {
       clearTimeout(timer);
       this.#underWay.delete(stream);
+      this.#count(key, -1);
     }
   }
 }
