@@ -250,3 +250,24 @@ Deno.test("pub of what the broker refuses says so, and ends with 1", async () =>
   assertEquals(await pub.code, 1);
   assertEquals(pub.complaints.text.match(/Not authorized/g)?.length, 2, pub.complaints.text);
 });
+
+Deno.test("sub says when its connection is lost, comes back, and goes on", async () => {
+  const args = ["-t", "t", "-q", "1", "-C", "1", "-W", "60", "--packets"];
+  let sub: Command;
+  let port: string;
+  {
+    await using first = await Program.start();
+    port = first.url.port;
+    sub = new Command(["sub", ...addressOf(first), ...args]);
+    await sub.said(/← SUBACK/);
+  }
+  await using running = sub;
+  const printed = running.printed();
+  await running.said(/; trying again/);
+  await using second = await Program.start(["--port", port]);
+  await running.said(/connected again/);
+  await using writer = await connect(second.url.href);
+  // 0x10: it has not subscribed again yet.
+  while ((await writer.publish("t", "back", { qos: 1 })).reasonCode !== 0);
+  assertEquals([await running.code, await printed], [0, "back\n"]);
+});

@@ -3,7 +3,10 @@
 
 import type { Client, ClientOptions, DisconnectOptions } from "../../client/client.ts";
 import type { ClientObserver } from "../../client/client_observer.ts";
+import { parseServerUrl } from "../../client/client_url.ts";
 import { connect } from "../../client/mod.ts";
+import { UsageError } from "../arguments.ts";
+import { requireBytes } from "./packet_text.ts";
 import { invariant } from "../../base/assert.ts";
 import type { Terminal } from "../terminal.ts";
 import { failureOf } from "./client_failure.ts";
@@ -42,6 +45,7 @@ export class ClientTask {
       given,
       profileName === undefined ? {} : new ProfileStore(terminal).load(profileName),
     );
+    requireUrl(this.url);
   }
 
   get url(): string {
@@ -61,7 +65,7 @@ export class ClientTask {
     work: (task: ConnectedTask) => Promise<number>,
   ): Promise<number> {
     const { settings, properties } = this.connection;
-    const password = await findPassword(this.given, this.connection, this.terminal);
+    const password = await this.#password();
     using stop = new StopRequest();
     const connecting = new AbortController();
     const giveUp = () => connecting.abort();
@@ -70,7 +74,11 @@ export class ClientTask {
       const client = await connect(this.url, {
         ...defaults,
         ...clientOptionsOf(settings, password, properties),
-        observer: allObservers([...observersOf(this.given, settings, this.output, this.terminal), ...observers]),
+        observer: allObservers([
+          this.#tellStates(),
+          ...observersOf(this.given, settings, this.output, this.terminal),
+          ...observers,
+        ]),
         signal: connecting.signal,
       });
       // From now on Ctrl+C is for the work to hear, so that DISCONNECT is sent.
@@ -81,6 +89,28 @@ export class ClientTask {
     } catch (error) {
       return this.#failed(error, stop);
     }
+  }
+
+  async #password(): Promise<string | undefined> {
+    const password = await findPassword(this.given, this.connection, this.terminal);
+    const { userName, protocolVersion } = this.connection.settings;
+    if (password !== undefined && userName === undefined && (protocolVersion === 3 || protocolVersion === 4)) {
+      throw new UsageError("a password without a user name needs MQTT 5.0; name the user with -u");
+    }
+    if (password !== undefined) requireBytes("the password", new TextEncoder().encode(password));
+    return password;
+  }
+
+  /** Whoever watches is told that nothing comes for a while, and when it does again. */
+  #tellStates(): ClientObserver {
+    let isLost = false;
+    return {
+      state: (state, cause) => {
+        if (state === "waiting" && !isLost) this.complain(`${cause}; trying again`);
+        else if (state === "connected" && isLost) this.complain("connected again");
+        isLost = state === "waiting" || (isLost && state === "connecting");
+      },
+    };
   }
 
   async #work(
@@ -109,5 +139,15 @@ export class ClientTask {
     if (failure === undefined) throw error;
     this.complain(failure.text);
     return failure.code;
+  }
+}
+
+/** @throws UsageError when the library would not take it. */
+function requireUrl(url: string): void {
+  try {
+    parseServerUrl(url);
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(`${url}: ${error.message}`);
+    throw error;
   }
 }

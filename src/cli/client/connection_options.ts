@@ -1,6 +1,7 @@
 /** What the options of all commands of the client say on the connection. In: what was given, and a profile. Out: settings,
  * properties, the topic of the URL, and the wish on passwords. Room: pure. @module */
 
+import { isValidTopicName } from "../../topic/mod.ts";
 import { UsageError } from "../arguments.ts";
 import {
   addressUrl,
@@ -13,6 +14,7 @@ import {
 import type { GivenClientOptions } from "./client_option.ts";
 import { type ConnectionSettings, DEFAULT_URL } from "./connection_settings.ts";
 import { flagOf, lastOf, numberOption, qosOption } from "./given_values.ts";
+import { brief, requireBytes, requireText } from "./packet_text.ts";
 import { type GivenProperties, readProperties } from "./property_arguments.ts";
 
 const NEVER_EXPIRES = 0xffffffff;
@@ -162,12 +164,30 @@ function readWill(given: GivenClientOptions, profile: ConnectionSettings): Conne
   throw new UsageError(`--will-${detail} goes with --will-topic, which says where the Will Message is published`);
 }
 
-function requireWhole(settings: ConnectionSettings, { will }: GivenProperties): void {
-  const { clientId, cleanStart, sessionExpiryInterval } = settings;
+function requireWhole(
+  settings: ConnectionSettings,
+  { connect, disconnect, will: willProperties }: GivenProperties,
+): void {
+  const { clientId, userName, cleanStart, will } = settings;
+  const sessionExpiryInterval = connect.sessionExpiryInterval ?? settings.sessionExpiryInterval ?? 0;
+  requireText("the Client Identifier", clientId);
+  requireText("the user name", userName);
   if (clientId === undefined && (cleanStart === false || sessionExpiryInterval === NEVER_EXPIRES)) {
     throw new UsageError("a session that stays (-c, -x) is found again by the Client Identifier; name one with -i");
   }
-  if (settings.will === undefined && Object.keys(will).length > 0) {
+  if (disconnect.sessionExpiryInterval !== undefined && sessionExpiryInterval === 0) {
+    throw new UsageError(
+      "-D disconnect session-expiry-interval: a session that ends with its connection stays so; give it -x",
+    );
+  }
+  if (will !== undefined) {
+    if (!isValidTopicName(will.topicName)) {
+      throw new UsageError(
+        `--will-topic ${brief(will.topicName)}: a message is published on one topic, without + and #`,
+      );
+    }
+    requireBytes("--will-payload", new TextEncoder().encode(will.payload ?? ""));
+  } else if (Object.keys(willProperties).length > 0) {
     throw new UsageError("-D will goes with --will-topic, which says where the Will Message is published");
   }
 }

@@ -30,17 +30,18 @@ export function observersOf(
         const { name, fields } = describePacket(packet);
         terminal.complain(`${direction === "sent" ? "→" : "←"} ${[name, fields.join(", ")].join(" ").trimEnd()}`);
       },
-      state: (state, cause) => terminal.complain(`• ${state}: ${cause}`),
     });
   }
   return observers;
 }
 
-/** One that tells all of them; undefined for none, so that nothing is made for them. */
-export function allObservers(observers: readonly ClientObserver[]): ClientObserver | undefined {
-  if (observers.length === 0) return undefined;
+/** One that tells all of them. Nothing is told of packets to those who look at none. */
+export function allObservers(observers: readonly ClientObserver[]): ClientObserver {
+  const seeing = observers.filter(({ packet }) => packet !== undefined);
   return {
     state: (state, cause) => observers.forEach((observer) => observer.state?.(state, cause)),
-    packet: (direction, packet, atMs) => observers.forEach((observer) => observer.packet?.(direction, packet, atMs)),
+    ...(seeing.length === 0 ? {} : {
+      packet: (direction, packet, atMs) => seeing.forEach((observer) => observer.packet!(direction, packet, atMs)),
+    }),
   };
 }

@@ -3,7 +3,9 @@
 
 import type { Properties, UserProperty } from "../../packet/property.ts";
 import { nearest } from "../../config/keys.ts";
+import { isValidTopicName } from "../../topic/mod.ts";
 import { UsageError } from "../arguments.ts";
+import { brief, requireText } from "./packet_text.ts";
 
 export type PropertyPacket = "connect" | "publish" | "subscribe" | "disconnect" | "will";
 export type GivenProperties = Readonly<Record<PropertyPacket, Properties>>;
@@ -109,6 +111,10 @@ export function readProperties(given: readonly (readonly string[])[]): GivenProp
 
 /** Of several that may be there once, the last counts. */
 function set(properties: Properties, said: string, { key, type, min = undefined }: Kind, values: string[]): void {
+  if (typeof type !== "number") { for (const value of values) requireText(said, value); }
+  if (key === "responseTopic" && !isValidTopicName(values[0])) {
+    throw new UsageError(`${said} ${brief(values[0])}: a response comes on one topic, without + and #`);
+  }
   if (type === "pair") {
     (properties.userProperties ??= []).push(values as unknown as UserProperty);
     return;

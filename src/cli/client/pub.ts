@@ -11,6 +11,7 @@ import type { ClientOption, GivenClientOptions } from "./client_option.ts";
 import { ClientTask } from "./client_task.ts";
 import { CONNECTION_OPTIONS } from "./connection_option_table.ts";
 import { flagOf, lastOf, numberOption, qosOption, secondsOption } from "./given_values.ts";
+import { brief } from "./packet_text.ts";
 import { inputOf, LINES_OPTION, linesOf, PAYLOAD_OPTIONS, payloadOptionOf, readPayload } from "./payload_source.ts";
 import { PublishWindow } from "./publish_window.ts";
 
@@ -92,7 +93,7 @@ async function pub(given: GivenClientOptions, terminal: Terminal): Promise<numbe
   const topicName = lastOf(given, "topic") ?? connection.topic;
   if (topicName === undefined) throw new UsageError("-t says which topic to publish on: -t greenhouse/temperature");
   if (!isValidTopicName(topicName)) {
-    throw new UsageError(`-t ${topicName}: a message is published on one topic, without + and #`);
+    throw new UsageError(`-t ${brief(topicName)}: a message is published on one topic, without + and #`);
   }
   if (given.operands.length > 0) throw new UsageError(`"${given.operands[0]}" stands alone; -m says what is published`);
   const source = payloadOptionOf(given, SOURCES);

@@ -13,6 +13,7 @@ import { CONNECTION_OPTIONS } from "./connection_option_table.ts";
 import { flagOf, lastOf, numberOption, qosOption } from "./given_values.ts";
 import { MessagePrinter, PRINT_OPTIONS } from "./message_printer.ts";
 import { receivedMessage } from "./received_message.ts";
+import { brief } from "./packet_text.ts";
 import { PAYLOAD_OPTIONS, payloadOptionOf, readPayload } from "./payload_source.ts";
 
 const OPTIONS: readonly ClientOption[] = [
@@ -58,11 +59,11 @@ async function requestResponse(given: GivenClientOptions, terminal: Terminal): P
   const topicName = lastOf(given, "topic") ?? task.connection.topic;
   if (topicName === undefined) throw new UsageError("-t says which topic the request is published on: -t clock/get");
   if (!isValidTopicName(topicName)) {
-    throw new UsageError(`-t ${topicName}: a request is published on one topic, without + and #`);
+    throw new UsageError(`-t ${brief(topicName)}: a request is published on one topic, without + and #`);
   }
   const responseTopic = lastOf(given, "response-topic");
   if (responseTopic !== undefined && !isValidTopicName(responseTopic)) {
-    throw new UsageError(`-e ${responseTopic}: a response comes on one topic, without + and #`);
+    throw new UsageError(`-e ${brief(responseTopic)}: a response comes on one topic, without + and #`);
   }
   if (responseTopic === undefined && [3, 4].includes(task.connection.settings.protocolVersion ?? 5)) {
     throw new UsageError("-e says on which topic the response comes; MQTT 3.1.1 cannot tell who answers");

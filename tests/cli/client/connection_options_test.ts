@@ -146,7 +146,7 @@ Deno.test("-D publish, subscribe, disconnect and will stand apart", () => {
   const { properties } = read([
     ...["-D", "publish", "content-type", "t", "-D", "publish", "correlation-data", "ü"],
     ...["-D", "subscribe", "user-property", "a", "b", "-D", "disconnect", "session-expiry-interval", "9"],
-    ...["-D", "will", "payload-format-indicator", "1", "--will-topic", "w"],
+    ...["-D", "will", "payload-format-indicator", "1", "--will-topic", "w", "-x", "5"],
   ]);
   assertEquals(properties, {
     connect: {},
