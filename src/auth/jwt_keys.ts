@@ -93,7 +93,7 @@ async function markOf(path: string): Promise<string> {
     const { mtime, size, ino } = await Deno.stat(path);
     return `${mtime?.getTime()} ${size} ${ino}`;
   } catch (error) {
-    throw new JwtKeyError(`The key file ${path} cannot be read: ${(error as Error).message}.`);
+    throw new JwtKeyError(`The key file ${path} ${whyUnread(error)}.`);
   }
 }
 
@@ -103,12 +103,20 @@ async function readKeys(path: string, kind: JwtKeyKind): Promise<JwtKeys> {
   try {
     bytes = await Deno.readFile(path);
   } catch (error) {
-    throw fail(`cannot be read: ${(error as Error).message}`);
+    throw fail(whyUnread(error));
   }
   if (bytes.length > FILE_BYTES_MAX) throw fail("is too large to be a key");
   if (kind === "secret") return secretKeys(bytes, fail);
   const text = new TextDecoder().decode(bytes);
   return kind === "public-key" ? await publicKeys(text, fail) : jwksKeys(text, fail);
+}
+
+function whyUnread(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "cannot be read: there is no such file";
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "cannot be read: let the user that the broker runs as read it";
+  }
+  return `cannot be read: ${(error as Error).message}`;
 }
 
 type Fail = (why: string) => JwtKeyError;

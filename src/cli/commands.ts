@@ -20,7 +20,9 @@ const FOLDER_OPTIONS = ["data-dir", "config", "set"];
 /** Names of two words: the first is that of a group. */
 export const COMMANDS = {
   serve: { about: "run the broker (the default)" },
-  "check-config": { about: "check file, environment and options, and end" },
+  "check-config": {
+    about: "check file, environment, options, and the certificates and keys that they name; list the doors, and end",
+  },
   "store info": {
     about: "show what the data folder keeps, and how large it is",
     details: [

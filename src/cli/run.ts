@@ -5,7 +5,6 @@ import { ConfigError } from "../config/config.ts";
 import { CommandError } from "./answer.ts";
 import { isAccountCommand } from "./account_commands.ts";
 import { type CommandLine, ExitCode, parseCommandLine, UsageError } from "./arguments.ts";
-import { checkConfigCommand } from "./check_config.ts";
 import { isClientCommand } from "./client/client_commands.ts";
 import { loadConfiguration, printConfiguration, UnreadableFileError } from "./configuration.ts";
 import { showHelp } from "./help.ts";
@@ -67,8 +66,8 @@ async function runCommand(commandLine: CommandLine, terminal: Terminal): Promise
     return ExitCode.Ok;
   }
   if (commandLine.command === "check-config") {
-    checkConfigCommand(loaded, terminal);
-    return ExitCode.Ok;
+    const { checkConfigCommand } = await import("./check_config.ts");
+    return await checkConfigCommand(loaded, terminal);
   }
   // The broker, the store and the accounts are loaded only by those who use them.
   if (isAccountCommand(commandLine.command)) {

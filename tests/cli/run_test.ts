@@ -1,11 +1,12 @@
 /** src/cli/run.ts with the commands that need no broker. @module */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { OPTIONS, parseCommandLine } from "../../src/cli/arguments.ts";
 import { COMMAND_NAMES, commandOf, commandsOfGroup, GROUPS } from "../../src/cli/commands.ts";
 import { runCommandLine } from "../../src/cli/run.ts";
 import { CONFIG_KEYS } from "../../src/config/keys.ts";
 import { VERSION } from "../../src/config/version.ts";
+import { HAS_OPENSSL, TestAuthority } from "../support/certificates.ts";
 
 interface Result {
   readonly code: number;
@@ -131,6 +132,49 @@ Deno.test("check-config says that all is right", async () => {
   const { code, printed, complaints } = await run("check-config --port 5");
   assertEquals([code, complaints], [0, ""]);
   assertStringIncludes(printed, "the configuration is right (1 of ");
+});
+
+Deno.test("check-config lists the doors as the broker would", async () => {
+  const line = "check-config --port 0 --ws-port 8083 --host ::1 --unix /run/quetzal.sock";
+  const { code, printed, complaints } = await run(line);
+  assertEquals([code, complaints], [0, ""]);
+  assertEquals(printed.split("\n").slice(1), [
+    "it listens on mqtt://[::1]:0 (a free port)",
+    "it listens on ws://[::1]:8083/mqtt",
+    "it listens on unix:/run/quetzal.sock",
+  ]);
+});
+
+Deno.test({
+  name: "check-config looks at certificates and at the file of keys for tokens, and says all that is wrong once",
+  ignore: !HAS_OPENSSL,
+  fn: async () => {
+    const authority = TestAuthority.make();
+    const [server, other] = [authority.server(), authority.server({ days: -1 })];
+    const doors = (cert: string, key: string) => `check-config --tls-port 1 --wss-port 2 --cert ${cert} --key ${key}`;
+
+    const good = await run(`${doors(server.certFile, server.keyFile)} --ca ${authority.caFile}`);
+    assertEquals([good.code, good.complaints], [0, ""]);
+    assertStringIncludes(good.printed, "it listens on wss://127.0.0.1:2/mqtt");
+
+    const mixed = await run(`${doors(server.certFile, other.keyFile)} --set jwt.secretFile=/nowhere/secret`);
+    assertEquals([mixed.code, mixed.printed], [2, ""]);
+    assertEquals(mixed.complaints.split("\n"), [
+      `quetzal: ${other.keyFile}: this private key does not belong to the certificate in ${server.certFile}`,
+      "quetzal: The key file /nowhere/secret cannot be read: there is no such file.",
+    ]);
+
+    const missing = await run(doors("/nowhere/server.crt", server.keyFile));
+    assertEquals([missing.code, missing.printed], [2, ""]);
+    assertEquals(
+      missing.complaints,
+      "quetzal: /nowhere/server.crt: there is no such file (it should be the certificate)",
+    );
+
+    const expired = await run(doors(other.certFile, other.keyFile));
+    assertEquals(expired.code, 0);
+    assertMatch(expired.complaints, /^warning: .*: the certificate expired on [^\n]*; who checks it will refuse it$/);
+  },
 });
 
 Deno.test("QUETZAL_CONFIG names the file, and --config wins over it", async () => {
