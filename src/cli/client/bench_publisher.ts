@@ -9,6 +9,8 @@ import { StampedPayload } from "./stamped_payload.ts";
 
 /** Messages of all publishers in one turn of the event loop, flat out. */
 const TURN_MESSAGES = 512;
+/** Of one publisher in one turn. */
+const PORTION_BYTES_MAX = 1024 * 1024;
 /** How often a publisher with a rate looks at what is due. */
 const TICK_MS = 1;
 /** After so many publishes in a row that failed, this one gives up. */
@@ -23,7 +25,8 @@ export class BenchPublisher {
   readonly #counts: BenchCounts;
   readonly #number: number;
   readonly #topicName: string;
-  readonly #payload: StampedPayload;
+  /** One for each message of a portion: they are stamped again when all of it has been handed over. */
+  readonly #payloads: readonly StampedPayload[];
   #sequence = 0;
   #inFlight = 0;
   #failuresInRow = 0;
@@ -39,7 +42,12 @@ export class BenchPublisher {
     this.#counts = counts;
     this.#number = number;
     this.#topicName = `${plan.topic}/${number}`;
-    this.#payload = new StampedPayload(plan.size, run, number);
+    // Together no more than a portion takes, however large they are.
+    const portionMax = Math.max(1, Math.floor(PORTION_BYTES_MAX / plan.size));
+    this.#payloads = Array.from(
+      { length: Math.max(1, Math.min(portionMax, Math.floor(TURN_MESSAGES / plan.publishers))) },
+      () => new StampedPayload(plan.size, run, number),
+    );
   }
 
   stop(): void {
@@ -51,21 +59,23 @@ export class BenchPublisher {
   async run(): Promise<void> {
     if (this.#plan.ratePerS === undefined) await this.#runFlatOut();
     else await this.#runAtRate(this.#plan.ratePerS / this.#plan.publishers);
-    while (this.#inFlight > 0) {
-      this.#idle = Promise.withResolvers();
-      await this.#idle.promise;
-    }
+    await this.#settled();
   }
 
   async #runFlatOut(): Promise<void> {
-    const portion = Math.max(1, Math.floor(TURN_MESSAGES / this.#plan.publishers));
     while (!this.#isStopped) {
-      for (let count = 0; count < portion && !this.#isStopped; count++) {
-        const sent = this.#send(performance.now());
-        if (sent !== undefined) await sent;
+      // Read once: what is handed over in one turn leaves with one write.
+      const nowMs = performance.now();
+      for (const payload of this.#payloads) {
+        if (this.#isStopped) break;
+        const full = this.#send(payload, nowMs);
+        if (full !== undefined) await full;
+      }
+      if (this.#plan.qos === 0) {
+        await this.#settled();
+        await this.#arrivals();
       }
       await nextTurn();
-      if (this.#plan.qos === 0) await this.#arrivals();
     }
   }
 
@@ -84,6 +94,14 @@ export class BenchPublisher {
     }
   }
 
+  /** Nothing waits to be handed over or acknowledged. */
+  async #settled(): Promise<void> {
+    while (this.#inFlight > 0) {
+      this.#idle = Promise.withResolvers();
+      await this.#idle.promise;
+    }
+  }
+
   /** Each message has an instant at which it is due, and its latency begins there: whoever is late with one does not make
    * the next ones look quick (coordinated omission). */
   async #runAtRate(perS: number): Promise<void> {
@@ -91,21 +109,33 @@ export class BenchPublisher {
     // Publishers take turns within an interval.
     let dueMs = performance.now() + intervalMs * this.#number / this.#plan.publishers;
     while (!this.#isStopped) {
-      for (; dueMs <= performance.now() && !this.#isStopped; dueMs += intervalMs) {
-        const sent = this.#send(dueMs);
-        if (sent !== undefined) await sent;
+      const nowMs = performance.now();
+      for (const payload of this.#payloads) {
+        if (dueMs > nowMs || this.#isStopped) break;
+        const full = this.#send(payload, dueMs);
+        dueMs += intervalMs;
+        if (full !== undefined) await full;
+      }
+      if (this.#plan.qos === 0) await this.#settled();
+      // Those that are due already come in the next turn.
+      if (dueMs <= nowMs) {
+        await nextTurn();
+        continue;
       }
       await new Promise((resolve) => setTimeout(resolve, TICK_MS));
     }
   }
 
   /** @returns what has to be waited for before the next one; undefined = nothing. */
-  #send(atMs: number): Promise<void> | undefined {
+  #send(stamped: StampedPayload, atMs: number): Promise<void> | undefined {
     const { qos, window } = this.#plan;
-    const payload = this.#payload.stamp(this.#sequence++, atMs);
+    const payload = stamped.stamp(this.#sequence++, atMs);
     this.#inFlight++;
-    if (qos === 0) return this.#client.publish(this.#topicName, payload).then(this.#sent, this.#failed);
-    // It waits in the outbox, and the next one is stamped meanwhile.
+    if (qos === 0) {
+      this.#client.publish(this.#topicName, payload).then(this.#sent, this.#failed);
+      return undefined;
+    }
+    // It waits in the outbox, and is stamped again meanwhile.
     this.#client.publish(this.#topicName, payload.slice(), { qos }).then(() => {
       this.#counts.acknowledgements.record(performance.now() - atMs);
       this.#sent();
