@@ -107,7 +107,7 @@ export class ClientEngine implements EngineContext, Watched {
     this.direct = new DirectPublisher(this);
     this.#keepAlive = new KeepAlive(this, this);
     this.#authentication = new Authentication(this, settings.authentication, (link, error) => {
-      if (this.#current?.writer === link) this.#leave(ReasonCode.BadAuthenticationMethod, error);
+      if (this.#current?.writer === link) this.#leave(ReasonCode.UnspecifiedError, error);
     });
     this.#backoff = settings.reconnect && new Backoff(settings.reconnect, () => host.random());
     this.server = serverLimits(NO_CONNACK, { ...this, keepAlive: settings.keepAlive, ...this.#session() });
