@@ -64,7 +64,7 @@ Deno.test({
   fn: async () => {
     using folder = new TemporaryFolder();
     const path = folder.file("mqtt.sock");
-    await withBroker({ type: "mqtt", socketPath: path }, () => roundTrip(`unix:${path}`));
+    await withBroker({ type: "unix", socketPath: path }, () => roundTrip(`unix:${path}`));
   },
 });
 
