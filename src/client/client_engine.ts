@@ -230,6 +230,8 @@ export class ClientEngine implements EngineContext, Watched {
   }
 
   tick(): void {
+    // A timer of the machine may ring a little early: then it is set again for what is still to come.
+    this.#wakeAtMs = Infinity;
     this.time.begin();
     this.wheel.advance(this.time.monotonicMs);
   }

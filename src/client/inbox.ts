@@ -27,8 +27,6 @@ export class Inbox implements QueueOwner {
   readonly #former = new Map<number, Receipt>();
   /** Identifiers of QoS 2 messages that the program has, and the Server has not released [MQTT-4.3.3-10]. */
   readonly #incomingQoS2 = new IncomingQoS2();
-  /** Those of them that count against the Receive Maximum of this connection. */
-  readonly #unreleased = new Set<number>();
   readonly #unclaimed: UnclaimedMessages;
 
   constructor(readonly context: EngineContext, readonly table: SubscriptionTable, readonly pause: ReadPause) {
@@ -58,7 +56,6 @@ export class Inbox implements QueueOwner {
     for (const receipt of this.#inOrder) this.#former.set(receipt.packetIdentifier, receipt);
     this.#inOrder.clear();
     this.#open.clear();
-    this.#unreleased.clear();
   }
 
   publish(packet: PublishPacket): void {
@@ -78,10 +75,6 @@ export class Inbox implements QueueOwner {
     const receipt = isAgain ? known : new Receipt(packetIdentifier, qos);
     this.#inOrder.push(receipt);
     this.#open.set(packetIdentifier, receipt);
-    if (this.#open.size + this.#unreleased.size > this.context.settings.receiveMaximum && this.#hasReceiveMaximum) {
-      const what = `more than ${this.context.settings.receiveMaximum} messages are unacknowledged`;
-      return this.context.violated("MQTT-3.3.4-9", what, ReasonCode.ReceiveMaximumExceeded);
-    }
     if (!isAgain) this.#handOver(packet, receipt);
     this.#acknowledge();
   }
@@ -97,7 +90,6 @@ export class Inbox implements QueueOwner {
     const reasonCode = isKnown ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound;
     journal.whenSafe(() => {
       if (this.context.link !== link) return;
-      this.#unreleased.delete(packetIdentifier);
       link!.acknowledge(PacketType.Pubcomp, packetIdentifier, reasonCode);
       this.context.sent(false);
     });
@@ -132,11 +124,6 @@ export class Inbox implements QueueOwner {
     this.#unclaimed.clear();
   }
 
-  /** 3.x has none, and what would be too much is not read. */
-  get #hasReceiveMaximum(): boolean {
-    return this.context.protocolVersion === 5;
-  }
-
   #handOver(packet: PublishPacket, receipt: Receipt | undefined): void {
     const targets = this.table.targets(packet);
     if (targets.length === 0) {
@@ -169,7 +156,6 @@ export class Inbox implements QueueOwner {
         this.context.sent(false);
       } else {
         this.#incomingQoS2.add(packetIdentifier);
-        this.#unreleased.add(packetIdentifier);
         this.context.journal.putIncomingQoS2(packetIdentifier);
         this.#sendPubrec(packetIdentifier);
       }

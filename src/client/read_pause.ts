@@ -1,6 +1,7 @@
 /** When reading from the connection stops, so that unread messages do not fill the memory.
  *
- * Messages of QoS 1 and 2 need this in 3.x alone: 5.0 has the Receive Maximum. For QoS 0 the only brake is the connection
+ * Messages of QoS 1 and 2 need this in 3.x, and in 5.0 for Servers that send more than the Receive Maximum (Mosquitto 2.0
+ * does): a client that left would get the same again. For QoS 0 the only brake is the connection
  * itself. But what the Server answers comes by the same way: while an answer is awaited reading goes on, since the
  * program may do nothing else before it has come, and QoS 0 messages beyond twice the bound are dropped, as that QoS
  * allows. @module */
@@ -56,10 +57,13 @@ export class ReadPause {
 
   #mustPause(): boolean {
     const { context } = this;
-    const waiting = context.protocolVersion === 5 ? 0 : this.unacknowledged();
+    const { receiveMaximum } = context.settings;
+    const waiting = this.unacknowledged();
     // Nothing of QoS 1 and 2 may be dropped: a program that reads nothing gets no answers either, and loses the connection.
-    if (waiting >= context.settings.receiveMaximum * 2) return true;
-    const isFull = this.#unreadBytes > UNREAD_BYTES_MAX || waiting >= context.settings.receiveMaximum;
+    if (waiting >= receiveMaximum * 2) return true;
+    // A Server of 5.0 that keeps to the Receive Maximum is always read.
+    const tooMany = context.protocolVersion === 5 ? receiveMaximum + 1 : receiveMaximum;
+    const isFull = this.#unreadBytes > UNREAD_BYTES_MAX || waiting >= tooMany;
     return isFull && !context.awaitsAnswer;
   }
 }

@@ -58,13 +58,6 @@ const BROKEN: readonly { what: string; send: (server: ServerSide) => Promise<voi
     reasonCode: ReasonCode.TopicAliasInvalid,
   },
   {
-    what: "more messages than the Receive Maximum",
-    send: async (s) => {
-      for (let i = 1; i <= 4; i++) await s.publish("a", "", { qos: i % 2 === 0 ? 1 : 2, packetIdentifier: i });
-    },
-    reasonCode: ReasonCode.ReceiveMaximumExceeded,
-  },
-  {
     what: "an identifier that is in use",
     send: async (s) => {
       await s.publish("a", "", { qos: 1, packetIdentifier: 1 });
