@@ -23,7 +23,9 @@ import { PublishFrameEncoder } from "./packet/publish_frame.ts";
 import { MemoryStore } from "./persistence/memory_store.ts";
 import { SqliteStore } from "./persistence/sqlite_store.ts";
 import type { Store } from "./persistence/store.ts";
+import { AddressPlaces, placeKey } from "./transport/address_places.ts";
 import type { ByteStream } from "./transport/byte_stream.ts";
+import { ErrorReports } from "./transport/error_reports.ts";
 import { type Access, hasAccounts, openAccess } from "./open_access.ts";
 import { type OpenListener, openListeners, resolveListeners, startObjection } from "./open_listeners.ts";
 import type { Listener } from "./transport/listener.ts";
@@ -149,22 +151,36 @@ export async function startServer(
   };
   /** Every Network Connection that has not ended, those included that the broker has let go and that still linger. */
   const open = new Set<Promise<void>>();
+  /** Of those that have sent no packet yet: who opens connections and says nothing must not have all of them. */
+  const silent = new AddressPlaces(limits.connectionsMax);
+  const reports = new ErrorReports(() => clock.monotonicMs());
   let stopping: Promise<void> | undefined;
   const onConnection = (stream: ByteStream, listenerUrl: string) => {
     // Its handshake was done in the moment in which the listener was closed.
     if (stopping !== undefined) return stream.close();
     // Refused ones may linger for closeTimeoutMs: a flood of them must not use up the file descriptors.
     if (open.size >= limits.connectionsMax * 2) return stream.close();
-    const serving = serveConnection(stream, listenerUrl, dispatcher, context)
+    const key = placeKey(stream.remoteHost);
+    if (!silent.hasRoom(key)) {
+      stream.close();
+      const why = `${silent.ofOneMax} connections from ${key} wait for their first packet, ` +
+        "and one address may have a quarter of limits.connectionsMax";
+      return reports.add(new Error(why), (error) => onAcceptError(error, listenerUrl));
+    }
+    silent.take(key);
+    const serving = serveConnection(stream, listenerUrl, dispatcher, context, () => silent.leave(key))
       .catch((error) => log.error(`Internal error at a connection. ${error instanceof Error ? error.stack : error}`))
       .finally(() => open.delete(serving));
     open.add(serving);
   };
 
+  const onAcceptError = (error: unknown, listenerUrl: string) =>
+    log.warning(`A connection to ${listenerUrl} could not be accepted: ${(error as Error).message}`);
+
   const serving = listeners.map((listener) =>
     listener.serve(
       (stream) => onConnection(stream, listener.url),
-      (error) => log.warning(`A connection to ${listener.url} could not be accepted: ${(error as Error).message}`),
+      (error) => onAcceptError(error, listener.url),
     )
   );
   const ticking = setInterval(() => dispatcher.tick(), TICK_MS);
@@ -218,12 +234,14 @@ function openStore(config: Config, clock: Clock, newStore = false): Promise<Stor
 
 type ConnectionContext = ConstructorParameters<typeof PacketWriter>[3];
 
-/** One Network Connection from its arrival to its end: its reader pushes packets onto the dispatcher. */
+/** One Network Connection from its arrival to its end: its reader pushes packets onto the dispatcher.
+ * @param onSpoken called once: at the first packet, or at the end when there was none. */
 async function serveConnection(
   stream: ByteStream,
   listenerUrl: string,
   dispatcher: Dispatcher,
   context: ConnectionContext & { limits: Config["limits"] },
+  onSpoken: () => void,
 ): Promise<void> {
   const writer = new PacketWriter(stream, listenerUrl, new ReadGate(), context);
   const decoder = new Decoder({
@@ -232,12 +250,24 @@ async function serveConnection(
     userPropertiesMax: context.limits.userPropertiesMax,
   });
   const connection = dispatcher.open(writer);
-  await readConnection(stream, decoder, writer, {
-    received: (packet) => dispatcher.received(connection, packet),
-    broke: (error, connectVersion) => dispatcher.broke(connection, error, connectVersion),
-    failed: (error) => dispatcher.failed(connection, error),
-    ended: (cause) => dispatcher.ended(connection, cause),
-  }, context);
+  let isSilent = true;
+  const spoke = () => {
+    isSilent = false;
+    onSpoken();
+  };
+  try {
+    await readConnection(stream, decoder, writer, {
+      received: (packet) => {
+        if (isSilent) spoke();
+        dispatcher.received(connection, packet);
+      },
+      broke: (error, connectVersion) => dispatcher.broke(connection, error, connectVersion),
+      failed: (error) => dispatcher.failed(connection, error),
+      ended: (cause) => dispatcher.ended(connection, cause),
+    }, context);
+  } finally {
+    if (isSilent) spoke();
+  }
 }
 
 const randomWords = new Uint32Array(256);

@@ -14,6 +14,8 @@ export interface MemoryOptions {
   /** What each end sees as its peer. Default "memory:1", "memory:2", … in order of creation. */
   readonly clientAddress?: string;
   readonly serverAddress?: string;
+  /** Which host the server's end takes its peer for. Default "memory". */
+  readonly clientHost?: string;
 }
 
 const BUFFER_BYTES = 65_536;
@@ -27,20 +29,25 @@ export function memoryPair(options: MemoryOptions = {}): { client: MemoryStream;
   const serverAddress = options.serverAddress ?? "memory:server";
   const clientAddress = options.clientAddress ?? `memory:${number}`;
   return {
-    client: new MemoryStream(serverAddress, toClient, toServer, options),
-    server: new MemoryStream(clientAddress, toServer, toClient, options),
+    client: new MemoryStream(serverAddress, "memory", toClient, toServer, options),
+    server: new MemoryStream(clientAddress, options.clientHost ?? "memory", toServer, toClient, options),
   };
 }
 
 /** One end. */
 export class MemoryStream implements ByteStream {
-  readonly remoteHost = "memory";
   readonly #incoming: Pipe;
   readonly #outgoing: Pipe;
   readonly #readBytesMax: number;
   readonly #writeBytesMax: number;
 
-  constructor(readonly remoteAddress: string, incoming: Pipe, outgoing: Pipe, options: MemoryOptions) {
+  constructor(
+    readonly remoteAddress: string,
+    readonly remoteHost: string,
+    incoming: Pipe,
+    outgoing: Pipe,
+    options: MemoryOptions,
+  ) {
     this.#incoming = incoming;
     this.#outgoing = outgoing;
     this.#readBytesMax = options.readBytesMax ?? Infinity;

@@ -3,8 +3,7 @@
  * middle keeps nobody else out, nor does one that stalls a thousand times: one address has a part of the places only.
  * @module */
 
-import { addressKey, parseNetwork } from "../base/networks.ts";
-import { isLoopbackHost } from "./address.ts";
+import { AddressPlaces, placeKey } from "./address_places.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { ErrorReports } from "./error_reports.ts";
 import type { Listener } from "./listener.ts";
@@ -20,14 +19,11 @@ export interface UpgradeLimits {
  * then. When `signal` fires, `stream` has been closed and nobody waits any more. */
 export type Upgrade = (stream: ByteStream, signal: AbortSignal) => Promise<ByteStream>;
 
-const PLACES_OF_ONE_ADDRESS = 1 / 4;
-
 export class UpgradingListener implements Listener {
   readonly isLoopback: boolean;
   /** Streams whose handshake is under way, with what gives it up. */
   readonly #underWay = new Map<ByteStream, (error: Error) => void>();
-  /** How many of them each address has. */
-  readonly #ofAddress = new Map<string, number>();
+  readonly #places: AddressPlaces;
   readonly #reports = new ErrorReports();
   #isClosed = false;
 
@@ -41,6 +37,7 @@ export class UpgradingListener implements Listener {
     readonly onFailed: (stream: ByteStream, error: unknown) => void = () => {},
   ) {
     this.isLoopback = inner.isLoopback;
+    this.#places = new AddressPlaces(limits.handshakesMax);
   }
 
   serve(onConnection: (stream: ByteStream) => void, onError: (error: unknown) => void): Promise<void> {
@@ -63,29 +60,18 @@ export class UpgradingListener implements Listener {
     for (const giveUp of this.#underWay.values()) giveUp(new Deno.errors.Interrupted("the listener was closed"));
   }
 
-  /** What arrivals are counted by; undefined: they are not. Programs on this machine could harm it in other ways, and a
-   * proxy here brings clients of all addresses. */
+  /** What arrivals are counted by; undefined: they are not. */
   protected keyOf(remoteHost: string): string | undefined {
-    return parseNetwork(remoteHost) === undefined || isLoopbackHost(remoteHost) ? undefined : addressKey(remoteHost);
+    return placeKey(remoteHost);
   }
 
   #refusalOf(remoteHost: string): string | undefined {
     const { handshakesMax } = this.limits;
-    if (this.#underWay.size >= handshakesMax) {
-      return `${handshakesMax} handshakes are under way (limits.handshakesMax)`;
-    }
+    if (this.#underWay.size >= handshakesMax) return `${handshakesMax} handshakes are under way (limits.handshakesMax)`;
     const key = this.keyOf(remoteHost);
-    const count = key === undefined ? 0 : this.#ofAddress.get(key) ?? 0;
-    return count < Math.max(1, handshakesMax * PLACES_OF_ONE_ADDRESS)
-      ? undefined
-      : `${count} handshakes with ${key} are under way, and one address may have a quarter of limits.handshakesMax`;
-  }
-
-  #count(key: string | undefined, more: number): void {
-    if (key === undefined) return;
-    const count = (this.#ofAddress.get(key) ?? 0) + more;
-    if (count === 0) this.#ofAddress.delete(key);
-    else this.#ofAddress.set(key, count);
+    if (this.#places.hasRoom(key)) return undefined;
+    return `${this.#places.ofOneMax} handshakes with ${key} are under way, ` +
+      "and one address may have a quarter of limits.handshakesMax";
   }
 
   async #shake(stream: ByteStream): Promise<ByteStream> {
@@ -99,7 +85,7 @@ export class UpgradingListener implements Listener {
     };
     const key = this.keyOf(stream.remoteHost);
     this.#underWay.set(stream, giveUp);
-    this.#count(key, 1);
+    this.#places.take(key);
     const late = () => giveUp(new Deno.errors.TimedOut(`the handshake was not done within ${handshakeTimeoutMs} ms`));
     const timer = setTimeout(late, handshakeTimeoutMs);
     try {
@@ -110,7 +96,7 @@ export class UpgradingListener implements Listener {
     } finally {
       clearTimeout(timer);
       this.#underWay.delete(stream);
-      this.#count(key, -1);
+      this.#places.leave(key);
     }
   }
 }

@@ -2,7 +2,6 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
-import type { Listener } from "../../src/transport/listener.ts";
 import { MemoryListener } from "../../src/transport/memory.ts";
 import { behindProxy } from "../../src/transport/proxy_protocol.ts";
 import { type UpgradeLimits, UpgradingListener } from "../../src/transport/upgrade.ts";
@@ -78,49 +77,25 @@ Deno.test("UpgradingListener: closed, nobody arrives any more who was in the mid
   assertEquals([it.arrived.length, it.failures], [0, ["the listener was closed"]]);
 });
 
-/** A memory listener to which each client comes from the host that it names. */
-class Hosts implements Listener {
-  readonly url = "test://hosts";
-  readonly isLoopback = false;
-  readonly #inner = new MemoryListener();
-  #nextHost = "";
-
-  connectFrom(host: string): ByteStream {
-    this.#nextHost = host;
-    return this.#inner.connect();
-  }
-
-  serve(onConnection: (stream: ByteStream) => void, onError: (error: unknown) => void): Promise<void> {
-    return this.#inner.serve((stream) => {
-      Object.defineProperty(stream, "remoteHost", { value: this.#nextHost });
-      onConnection(stream);
-    }, onError);
-  }
-
-  close(): void {
-    this.#inner.close();
-  }
-}
-
 const EIGHT = { handshakesMax: 8, handshakeTimeoutMs: 10_000 };
 
 Deno.test("UpgradingListener: one address has a quarter of the places, and the owner is told", async () => {
-  const hosts = new Hosts();
-  const listener = new UpgradingListener(hosts, "test://", oneByte, EIGHT);
+  const inner = new MemoryListener();
+  const listener = new UpgradingListener(inner, "test://", oneByte, EIGHT);
   const errors: string[] = [];
   let arrived = 0;
   listener.serve(() => arrived++, (error) => errors.push((error as Error).message));
   // A host has a whole /64 of IPv6.
-  const own = [hosts.connectFrom("2001:db8::1"), hosts.connectFrom("2001:db8::2")];
-  assertEquals(await ended(hosts.connectFrom("2001:db8::3")), null);
-  assertEquals(await ended(hosts.connectFrom("2001:db8::4")), null);
+  const own = [inner.connect({ clientHost: "2001:db8::1" }), inner.connect({ clientHost: "2001:db8::2" })];
+  assertEquals(await ended(inner.connect({ clientHost: "2001:db8::3" })), null);
+  assertEquals(await ended(inner.connect({ clientHost: "2001:db8::4" })), null);
   assertEquals(errors, [
     "2 handshakes with 2001:db8:0:0::/64 are under way, and one address may have a quarter of limits.handshakesMax",
   ]);
-  const other = hosts.connectFrom("2001:db8:0:1::1");
+  const other = inner.connect({ clientHost: "2001:db8:0:1::1" });
   await own[0].write(aByte());
   await settled();
-  const again = hosts.connectFrom("2001:db8::4");
+  const again = inner.connect({ clientHost: "2001:db8::4" });
   for (const stream of [own[1], other, again]) await stream.write(aByte());
   await settled();
   assertEquals(arrived, 4);
@@ -129,13 +104,13 @@ Deno.test("UpgradingListener: one address has a quarter of the places, and the o
 
 for (const host of ["127.0.0.1", "::1", "unix", "memory"]) {
   Deno.test(`UpgradingListener: ${host} may have all places, since it may be a proxy; beyond, the owner is told`, async () => {
-    const hosts = new Hosts();
-    const listener = new UpgradingListener(hosts, "test://", oneByte, EIGHT);
+    const inner = new MemoryListener();
+    const listener = new UpgradingListener(inner, "test://", oneByte, EIGHT);
     const errors: string[] = [];
     let arrived = 0;
     listener.serve(() => arrived++, (error) => errors.push((error as Error).message));
-    const streams = Array.from({ length: 8 }, () => hosts.connectFrom(host));
-    assertEquals(await ended(hosts.connectFrom(host)), null);
+    const streams = Array.from({ length: 8 }, () => inner.connect({ clientHost: host }));
+    assertEquals(await ended(inner.connect({ clientHost: host })), null);
     for (const stream of streams) await stream.write(aByte());
     await settled();
     assertEquals([arrived, errors], [8, ["8 handshakes are under way (limits.handshakesMax)"]]);
@@ -144,9 +119,9 @@ for (const host of ["127.0.0.1", "::1", "unix", "memory"]) {
 }
 
 Deno.test("UpgradingListener: a proxy may have all places, and its clients are counted one by one behind it", async () => {
-  const hosts = new Hosts();
+  const inner = new MemoryListener();
   const listener = new UpgradingListener(
-    behindProxy(hosts, { proxies: ["10.0.0.5"], limits: EIGHT }),
+    behindProxy(inner, { proxies: ["10.0.0.5"], limits: EIGHT }),
     "test://",
     oneByte,
     EIGHT,
@@ -154,7 +129,7 @@ Deno.test("UpgradingListener: a proxy may have all places, and its clients are c
   const errors: string[] = [];
   let arrived = 0;
   listener.serve(() => arrived++, (error) => errors.push((error as Error).message));
-  const streams = Array.from({ length: 8 }, () => hosts.connectFrom("10.0.0.5"));
+  const streams = Array.from({ length: 8 }, () => inner.connect({ clientHost: "10.0.0.5" }));
   const from = (host: string) => new TextEncoder().encode(`PROXY TCP4 ${host} 10.0.0.5 50000 1883\r\n`);
   for (const [index, stream] of streams.entries()) await stream.write(from(`192.0.2.${index < 4 ? 1 : index}`));
   await settled();
