@@ -18,7 +18,9 @@ export const systemAlarm: NewAlarm = (ring, clock) => {
   return {
     set(atMs) {
       clearTimeout(timer);
-      if (atMs !== Infinity) timer = setTimeout(ring, Math.min(Math.max(0, atMs - clock.monotonicMs()), DELAY_MAX_MS));
+      if (atMs !== Infinity) {
+        timer = setTimeout(ring, Math.min(Math.max(0, Math.ceil(atMs - clock.monotonicMs())), DELAY_MAX_MS));
+      }
     },
   };
 };

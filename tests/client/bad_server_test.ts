@@ -300,6 +300,22 @@ Deno.test("an acknowledgement that does not come ends the connection, and the me
   client.drop();
 });
 
+Deno.test("an alarm that rings too early is set again", async () => {
+  const fake = new FakeServer();
+  const { client, server, time } = await fake.connect();
+  server.stream.reset();
+  await settle();
+  assertEquals(client.state, "waiting");
+  time.ringAll();
+  await settle();
+  assertEquals(client.state, "waiting");
+  await time.advance(300);
+  await (await fake.next()).accept();
+  await settle();
+  assertEquals(client.state, "connected");
+  client.drop();
+});
+
 Deno.test("fallback: a Server that knows 3.1.1 alone is asked again with it", async () => {
   const answers: ((server: ServerSide) => unknown)[] = [
     (server) => server.sendBytes([0x20, 3, 0, 0x84, 0]),
