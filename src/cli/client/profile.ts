@@ -1,7 +1,7 @@
 /** `profile save|list|show|remove`: addresses, identities and wills under a name. @module */
 
 import { resolve } from "node:path";
-import { table } from "../answer.ts";
+import { CommandError, table } from "../answer.ts";
 import { UsageError } from "../arguments.ts";
 import type { Terminal } from "../terminal.ts";
 import type { ClientCommand } from "./client_command.ts";
@@ -82,7 +82,16 @@ function settingsOf(given: GivenClientOptions, store: ProfileStore): ConnectionS
 }
 
 function list(store: ProfileStore, isJson: boolean, terminal: Terminal): void {
-  const profiles = store.names().map((name) => ({ name, settings: store.load(name) }));
+  const profiles = store.names().flatMap((name) => {
+    try {
+      return [{ name, settings: store.load(name) }];
+    } catch (error) {
+      // One that is spoilt does not hide the others.
+      if (!(error instanceof CommandError)) throw error;
+      terminal.complain(`quetzal: ${error.message}`);
+      return [];
+    }
+  });
   if (isJson) {
     return terminal.print(JSON.stringify(profiles.map(({ name, settings }) => ({ name, ...settings })), undefined, 2));
   }

@@ -225,6 +225,9 @@ besideMosquitto("rr and mosquitto_rr understand one another's responders", async
   await using _requests = await responder.subscribe("ask", {
     onMessage: async ({ properties: { responseTopic, correlationData }, payload }) => {
       if (responseTopic === undefined) return void await responder.publish("answer", "plain");
+      // The first one answers somebody else, where requests can be told apart.
+      const others = { properties: { correlationData: new TextEncoder().encode("others") } };
+      if (correlationData !== undefined) await responder.publish(responseTopic, "not yours", others);
       await responder.publish(responseTopic, payload, { properties: { correlationData } });
     },
   });

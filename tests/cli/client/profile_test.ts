@@ -55,6 +55,16 @@ Deno.test("profile save keeps whole paths, and no password", () =>
     assert(!complaints.includes("hush"));
   }));
 
+Deno.test("profile list shows the others when one is spoilt, and says which one is", () =>
+  withFolder(async (run, folder) => {
+    await run("profile save good");
+    await Deno.writeTextFile(`${folder}/quetzal/profiles/broken.json`, "{");
+    const { code, printed, complaints } = await run("profile list");
+    assertEquals(code, 0);
+    assertStringIncludes(printed, "good     mqtt://localhost");
+    assertStringIncludes(complaints, "broken.json is no JSON");
+  }));
+
 const REFUSED: [line: string, code: number, message: string][] = [
   ["profile", 2, "one of save, list, show and remove"],
   ["profile keep a", 2, "one of save, list, show and remove"],
