@@ -11,7 +11,7 @@ export const aedes: ForeignBroker = {
   versions: [4, 3],
   qosMax: 2,
   hasSharedSubscriptions: false,
-  keepsSessions: false,
+  keeps: "nothing",
 
   async start(account) {
     const broker = new RunningAedes(freePort(), account);

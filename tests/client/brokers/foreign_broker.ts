@@ -21,8 +21,8 @@ export interface ForeignBroker {
   readonly versions: readonly ProtocolVersion[];
   readonly qosMax: QoS;
   readonly hasSharedSubscriptions: boolean;
-  /** Sessions outlive `stop()`. */
-  readonly keepsSessions: boolean;
+  /** What it acknowledged outlives `stop()`: nothing, sessions, or sessions with their messages. */
+  readonly keeps: "nothing" | "sessions" | "messages";
   /** @param account who alone may come in; left out: everybody. */
   start(account?: Account): Promise<RunningBroker>;
 }

@@ -10,7 +10,7 @@ export const mosquitto: ForeignBroker = {
   versions: [5, 4, 3],
   qosMax: 2,
   hasSharedSubscriptions: true,
-  keepsSessions: true,
+  keeps: "messages",
 
   start: (account) =>
     BrokerProcess.start({
@@ -23,6 +23,7 @@ export const mosquitto: ForeignBroker = {
           ...["persistence true", `persistence_location ${folder}/`],
           // At QoS 2 in 3.x, 2.0.11 sends as many as this at once, and then forgets those that wait.
           "max_inflight_messages 1000",
+          "max_queued_messages 0",
           ...(account === undefined
             ? ["allow_anonymous true"]
             : ["allow_anonymous false", `password_file ${await writePasswords(folder, account)}`]),
