@@ -188,7 +188,8 @@ class ConnectedSignal implements ClientObserver {
   #announce: (() => void) | undefined;
 
   state(state: Client["state"]): void {
-    if (state === "connected") this.#announce?.();
+    // Later: an observer looks, while the client is in the middle of its work.
+    if (state === "connected") queueMicrotask(() => this.#announce?.());
   }
 
   listen(client: Client, announce: () => void): void {

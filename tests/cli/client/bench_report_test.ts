@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { UsageError } from "../../../src/cli/arguments.ts";
 import { BenchCounts } from "../../../src/cli/client/bench_counts.ts";
 import { BENCH_OPTIONS, type BenchPlan, readBenchPlan } from "../../../src/cli/client/bench_plan.ts";
-import { exitCodeOf, makeReport, reportLines } from "../../../src/cli/client/bench_report.ts";
+import { exitCodeOf, makeReport, planText, reportLines } from "../../../src/cli/client/bench_report.ts";
 import { parseClientOptions } from "../../../src/cli/client/parse_client_options.ts";
 import { StampedPayload } from "../../../src/cli/client/stamped_payload.ts";
 
@@ -44,6 +44,8 @@ Deno.test("readBenchPlan() makes a plan without gaps", () => {
   });
   assertEquals(["-q 2", "-q 0 --window 0", "--window 7"].map((line) => planOf(line).window), [100, Infinity, 7]);
   const counts = (line: string) => [planOf(line).publishers, planOf(line).subscribers];
+  assertEquals(planText(planOf("--rate 500")), "pairs, 1 publisher → 1 subscriber, QoS 0, 64 bytes, 500 messages/s");
+  assertEquals(planText(planOf("--pattern fanout")), "fanout, 1 publisher → 10 subscribers, QoS 0, 64 bytes, flat out");
   assertEquals(counts("--pattern fanin"), [10, 1]);
   assertEquals(counts("--pattern fanout"), [1, 10]);
   assertEquals(counts("--subscribers 3"), [3, 3]);
@@ -116,7 +118,7 @@ Deno.test("the report of a bench without losses ends with 0, and is JSON with al
   const lines = reportLines(report, ["a row"]).join("\n");
   for (
     const text of [
-      "MQTT 5.0, pairs, 1 publisher → 1 subscriber, QoS 0, 64 bytes, 500 messages/s, 2 s",
+      "MQTT 5.0, measured 2 s",
       "1 of 1, 2,000/s, 125 KiB/s",
       "lost      none",
     ]

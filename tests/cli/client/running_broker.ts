@@ -1,10 +1,14 @@
 /** A broker of ours on a port of its own, for commands of the client. @module */
 
+import { deadline } from "@std/async/deadline";
 import type { Log } from "../../../src/base/log.ts";
 import { type Client, type ClientOptions, connect, type Message } from "../../../src/client/mod.ts";
 import type { Authorizer } from "../../../src/auth/authorizer.ts";
 import { makeConfig } from "../../../src/config/config.ts";
 import { type RunningServer, startServer } from "../../../src/server.ts";
+
+/** How long a test waits for what must come. Only ever reached when a test fails. */
+export const PATIENCE_MS = 30_000;
 
 const SILENT: Log = {
   isEnabled: () => false,
@@ -78,7 +82,7 @@ export class Inbox {
   until(isIt: (message: Message) => boolean): Promise<Message> {
     const there = this.messages.find(isIt);
     if (there !== undefined) return Promise.resolve(there);
-    return new Promise((resolve) => this.#waiting.push({ isIt, resolve }));
+    return deadline(new Promise((resolve) => this.#waiting.push({ isIt, resolve })), PATIENCE_MS);
   }
 
   /** Payloads on a topic, in their order. */

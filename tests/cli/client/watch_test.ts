@@ -3,12 +3,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { ProcessOutput } from "../../support/process_output.ts";
-import { RunningBroker } from "./running_broker.ts";
+import { PATIENCE_MS, RunningBroker } from "./running_broker.ts";
 import { cli } from "./support.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
-/** How long a test waits for what must come. Only ever reached when a test fails. */
-const PATIENCE_MS = 30_000;
 /** util-linux's; that of other systems takes other options. */
 const HAS_SCRIPT = Deno.build.os === "linux" && await isThere("script");
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?7l";
