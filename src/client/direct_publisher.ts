@@ -29,7 +29,8 @@ export class DirectPublisher {
     const outcome = this.#waiting.length > 0 ? "dropped" : this.#send(message, retain);
     if (outcome === "sent") return SENT;
     if (outcome === "too large") return Promise.reject(sizeRefusal(server));
-    return new Promise((resolve, reject) => this.#waiting.push({ message, retain, resolve, reject }));
+    const kept = message.owned();
+    return new Promise((resolve, reject) => this.#waiting.push({ message: kept, retain, resolve, reject }));
   }
 
   /** The connection has room again. */

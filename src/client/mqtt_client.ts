@@ -3,12 +3,10 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { PacketObserver } from "../connection/packet_observer.ts";
 import { WriteTurn } from "../connection/write_turn.ts";
-import { ApplicationMessage, NEVER_EXPIRES } from "../packet/application_message.ts";
+import { NEVER_EXPIRES } from "../packet/application_message.ts";
 import type { ProtocolVersion } from "../packet/control_packet.ts";
-import type { Properties } from "../packet/property.ts";
 import { PublishFrameEncoder } from "../packet/publish_frame.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
-import { isValidTopicName } from "../topic/topic_name.ts";
 import { abortable } from "./abortable.ts";
 import type { ActiveSubscription } from "./active_subscription.ts";
 import { type Alarm, type NewAlarm, systemAlarm } from "./alarm.ts";
@@ -28,12 +26,12 @@ import { ClientEngine, type EngineHost } from "./client_engine.ts";
 import type { ClientSettings } from "./client_settings.ts";
 import { ConnectionLostError, NotConnectedError } from "./errors.ts";
 import { Link, type LinkContext } from "./link.ts";
+import { MessageMaker } from "./message_maker.ts";
 import { MqttSubscription } from "./mqtt_subscription.ts";
 import { newSubscription } from "./new_subscription.ts";
 import { ObserverAdapter } from "./observer_adapter.ts";
 import type { OpenStream } from "./open_stream.ts";
 import { OutboxMessage } from "./outbox_message.ts";
-import { bytesOf } from "./payload.ts";
 import { Requester } from "./requester.ts";
 
 /** What tests give in the place of the machine's. */
@@ -52,6 +50,7 @@ export class MqttClient implements Client, EngineHost {
   readonly #alarm: Alarm;
   readonly #linkContext: LinkContext;
   readonly #requester: Requester;
+  readonly #messages = new MessageMaker();
   /** Of the connection that is being opened. */
   #opening: AbortController | undefined = undefined;
   /** The next Subscription Identifier. A session that goes on may know those of an earlier process: these begin elsewhere. */
@@ -99,18 +98,11 @@ export class MqttClient implements Client, EngineHost {
 
   publish(topicName: string, payload: string | Uint8Array, options: PublishOptions = {}): Promise<PublishResult> {
     const { engine } = this;
-    const { qos = 0, retain = false, properties, signal } = options;
+    const { qos = 0, retain = false, signal } = options;
     try {
       if (engine.state === "closed") throw engine.closedError;
       signal?.throwIfAborted();
-      if (!isValidTopicName(topicName)) throw new TypeError(`${JSON.stringify(topicName)} is not a Topic Name`);
-      const message = ApplicationMessage.create({
-        topicName,
-        payload: bytesOf(payload),
-        qos,
-        retain,
-        properties: properties as Properties | undefined,
-      });
+      const message = this.#messages.make(topicName, payload, options);
       engine.time.begin();
       if (qos === 0) return abortable(engine.direct.publish(message, retain), signal);
       const { messageExpiryInterval } = message;

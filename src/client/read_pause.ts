@@ -63,7 +63,9 @@ export class ReadPause {
     if (waiting >= receiveMaximum * 2) return true;
     // A Server of 5.0 that keeps to the Receive Maximum is always read.
     const tooMany = context.protocolVersion === 5 ? receiveMaximum + 1 : receiveMaximum;
-    const isFull = this.#unreadBytes > UNREAD_BYTES_MAX || waiting >= tooMany;
+    // Once it has stopped, it goes on when there is something to be gained by it.
+    const unreadBytesMax = this.#isPaused ? UNREAD_BYTES_MAX / 2 : UNREAD_BYTES_MAX;
+    const isFull = this.#unreadBytes > unreadBytesMax || waiting >= tooMany;
     return isFull && !context.awaitsAnswer;
   }
 }

@@ -2,6 +2,7 @@
 
 import { NEVER_EXPIRES } from "../packet/application_message.ts";
 import type { QoS } from "../packet/control_packet.ts";
+import { copyBytes } from "../packet/copy_bytes.ts";
 import { NO_PROPERTIES } from "../packet/property.ts";
 import type { PublishPacket } from "../packet/publish.ts";
 import type { Message } from "./client.ts";
@@ -27,7 +28,10 @@ export class ReceivedMessage implements Message {
   /** Copies what the packet, a view, shows. @param receipt whom to tell when the program is done with it. */
   static of(packet: PublishPacket, receipt: Receipt | undefined): ReceivedMessage {
     const { message, dup } = packet;
-    const payload = message.payload.slice();
+    const { payloadStart, payloadEnd } = message;
+    // For small ones a view and a slice of it would cost several times as much.
+    const payload = new Uint8Array(payloadEnd - payloadStart);
+    copyBytes(payload, 0, message.buffer, payloadStart, payloadEnd);
     return new ReceivedMessage(
       message.topicName,
       payload,
@@ -73,5 +77,6 @@ function propertiesOf({ message, subscriptionIdentifiers }: PublishPacket): Mess
   const hasNone = propertiesStart === propertiesEnd && forwardedProperties === undefined &&
     messageExpiryInterval === NEVER_EXPIRES;
   if (subscriptionIdentifiers === undefined) return hasNone ? NO_PROPERTIES : message.properties;
-  return { ...message.properties, subscriptionIdentifiers: [...subscriptionIdentifiers] };
+  // The reader makes a list for each packet.
+  return hasNone ? { subscriptionIdentifiers } : { ...message.properties, subscriptionIdentifiers };
 }
