@@ -9,7 +9,7 @@ import { type CertificateFiles, CertificateWatch, type Credentials, readCredenti
 import type { Listener } from "./listener.ts";
 import { peerCertificate } from "./peer_certificate.ts";
 import { listenTcp, type TcpOptions } from "./tcp.ts";
-import { Cable, TlsStream } from "./tls_stream.ts";
+import { Cable, NO_HANDSHAKE_TIMER, TlsStream } from "./tls_stream.ts";
 import { checkedByHandshake } from "./tls_trial.ts";
 import { type UpgradeLimits, UpgradingListener } from "./upgrade.ts";
 
@@ -144,7 +144,15 @@ class TlsDoorman {
   #newServer({ cert, key, ca }: Credentials): Server {
     const minVersion = `TLSv${this.options.minVersion ?? "1.2"}` as const;
     // The engine would refuse without a word about why; #judge() refuses with one.
-    return new Server({ cert, key, ca, minVersion, requestCert: ca !== undefined, rejectUnauthorized: false });
+    return new Server({
+      cert,
+      key,
+      ca,
+      minVersion,
+      requestCert: ca !== undefined,
+      rejectUnauthorized: false,
+      handshakeTimeout: NO_HANDSHAKE_TIMER,
+    });
   }
 
   /** @throws when the client's certificate, or its lack, does not let it in. */

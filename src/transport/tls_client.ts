@@ -41,15 +41,16 @@ export async function securedByClient(stream: ByteStream, options: TlsClientOpti
     const left = cable.error ?? new Error("the server left in the middle of the TLS handshake");
     if (cable.isDone) setTimeout(() => outcome.reject(left), 0);
     await outcome.promise;
+    // A server that need not prove anything may show what is no certificate.
+    const { raw } = socket.getPeerCertificate();
+    const secured = new TlsStream(cable, socket, raw === undefined ? undefined : peerCertificate(raw));
+    socket.off("error", fail);
+    return secured;
   } catch (error) {
     socket.destroy();
     cable.destroy();
     throw error;
   }
-  const { raw } = socket.getPeerCertificate();
-  const secured = new TlsStream(cable, socket, raw === undefined ? undefined : peerCertificate(raw));
-  socket.off("error", fail);
-  return secured;
 }
 
 function isAddress(name: string): boolean {

@@ -13,6 +13,10 @@ const WRITE_BYTES_MAX = 48 * 1024;
 const READ_BYTES_MIN = 1024;
 const READ_BYTES_MAX = 64 * 1024;
 
+/** For the engine's servers: no timer of their own. It is not cancelled when a handshake fails, and would hold what belongs
+ * to it, 14 KB and more, for two minutes: somebody who only knocks could take gigabytes. Ours ends the stream below. */
+export const NO_HANDSHAKE_TIMER = -1;
+
 /** The lower side: what the engine writes goes to `stream` as it can take it; what `stream` has is brought by `pull`. */
 export class Cable extends Duplex {
   #pulling: Promise<void> | undefined = undefined;

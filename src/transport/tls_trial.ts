@@ -4,7 +4,7 @@
 import { connect, Server } from "node:tls";
 import type { Credentials } from "./certificate_files.ts";
 import { memoryPair } from "./memory.ts";
-import { Cable } from "./tls_stream.ts";
+import { Cable, NO_HANDSHAKE_TIMER } from "./tls_stream.ts";
 
 /** @returns what it was given. @throws Error when no handshake comes about with it. */
 export async function checkedByHandshake(
@@ -16,7 +16,14 @@ export async function checkedByHandshake(
   const cables = [new Cable(ends.client), new Cable(ends.server)];
   try {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const server = new Server({ cert, key, ca, requestCert: ca !== undefined, rejectUnauthorized: false });
+    const server = new Server({
+      cert,
+      key,
+      ca,
+      requestCert: ca !== undefined,
+      rejectUnauthorized: false,
+      handshakeTimeout: NO_HANDSHAKE_TIMER,
+    });
     server.once("secureConnection", () => resolve());
     server.once("tlsClientError", reject);
     server.emit("connection", cables[1]);

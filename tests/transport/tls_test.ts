@@ -1,5 +1,6 @@
 /** src/transport/tls.ts, with real sockets and certificates. @module */
 
+import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
 import { connectTls } from "../../src/transport/connect_tls.ts";
@@ -238,4 +239,14 @@ test("listenTls() says what to do when it cannot begin", async () => {
 test("listenTls() begins with an expired certificate, and warns", async () => {
   await using server = await EchoServer.open(authority.server({ days: -1 }));
   assertMatch(server.log.lines.join(), /^warning: .*: the certificate expired on .*; who checks it will refuse it$/);
+});
+
+test("Handshakes that come to nothing leave nothing behind, though the engine would hold each for two minutes", async () => {
+  const program = fileURLToPath(new URL("./tls_memory.ts", import.meta.url));
+  const args = ["run", "-A", "--no-check", "--v8-flags=--expose-gc", program, pair.certFile, pair.keyFile];
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+  const text = new TextDecoder().decode(stdout).trim();
+  assertMatch(text, /^-?\d+$/, new TextDecoder().decode(stderr));
+  // Some 13,000 were.
+  assert(Number(text) < 2000, `${text} bytes are held for each`);
 });
