@@ -43,12 +43,12 @@ export const BENCH: ClientCommand = {
 
 async function bench(given: GivenClientOptions, terminal: Terminal): Promise<number> {
   const run = newRun();
-  const plan = readBenchPlan(given, run);
+  const task = new ClientTask(given, terminal);
+  const plan = readBenchPlan(given, task.connection.topic ?? `bench/${run}`);
   if (given.operands.length > 0) throw new UsageError(`"${given.operands[0]}" stands alone; bench takes options only`);
   if (!isValidTopicName(plan.topic)) {
     throw new UsageError(`-t ${plan.topic}: it is the beginning of a topic, without + and #`);
   }
-  const task = new ClientTask(given, terminal);
   const { settings, properties } = task.connection;
   const jsonPlace = lastOf(given, "json");
   // Before the run: it would be a pity to have no place for its result.

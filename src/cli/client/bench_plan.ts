@@ -123,8 +123,8 @@ export const BENCH_OPTIONS: readonly ClientOption[] = [
   },
 ];
 
-/** @param run a number of this run, for its topics. @throws UsageError */
-export function readBenchPlan(given: GivenClientOptions, run: number): BenchPlan {
+/** @param usualTopic where no other is named. @throws UsageError */
+export function readBenchPlan(given: GivenClientOptions, usualTopic: string): BenchPlan {
   const pattern = readPattern(lastOf(given, "pattern") ?? "pairs");
   const [publishersUsual, subscribersUsual] = DEFAULT_COUNTS[pattern];
   const publishers = numberOption(given, "publishers", 1, CLIENTS_MAX) ??
@@ -147,7 +147,7 @@ export function readBenchPlan(given: GivenClientOptions, run: number): BenchPlan
     warmUpS: secondsOption(given, "warm-up", 0, DURATION_S_MAX) ?? 1,
     window: window === 0 ? Infinity : window,
     patienceS: secondsOption(given, "patience", 0.1, DURATION_S_MAX) ?? 5,
-    topic: lastOf(given, "topic") ?? `bench/${run}`,
+    topic: lastOf(given, "topic") ?? usualTopic,
   };
 }
 

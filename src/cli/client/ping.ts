@@ -94,8 +94,8 @@ interface PingPlan {
 
 async function ping(given: GivenClientOptions, terminal: Terminal): Promise<number> {
   const run = newRun();
-  const plan = readPlan(given, run);
   const task = new ClientTask(given, terminal);
+  const plan = readPlan(given, task.connection.topic ?? `ping/${run}`);
   const isJson = flagOf(given, "json");
   return await task.run({}, async ({ client, stop: { signal } }) => {
     const say = (line: string) => isJson ? undefined : task.output.line(line);
@@ -115,11 +115,11 @@ async function ping(given: GivenClientOptions, terminal: Terminal): Promise<numb
   });
 }
 
-function readPlan(given: GivenClientOptions, run: number): PingPlan {
+function readPlan(given: GivenClientOptions, usualTopic: string): PingPlan {
   if (given.operands.length > 0) {
     throw new UsageError(`"${given.operands[0]}" stands alone; -h says which broker: -h ${given.operands[0]}`);
   }
-  const topicName = lastOf(given, "topic") ?? `ping/${run}`;
+  const topicName = lastOf(given, "topic") ?? usualTopic;
   if (!isValidTopicName(topicName)) throw new UsageError(`-t ${topicName}: it is one topic, without + and #`);
   return {
     count: numberOption(given, "count", 0, COUNT_MAX) || (lastOf(given, "count") === undefined ? COUNT : Infinity),

@@ -2,6 +2,7 @@
  * gone. @module */
 
 import { delay } from "@std/async/delay";
+import { invariant } from "../../base/assert.ts";
 import { systemClock } from "../../base/clock.ts";
 import type { Client, ClientOptions, PublishOptions } from "../../client/client.ts";
 import type { ClientObserver } from "../../client/client_observer.ts";
@@ -17,6 +18,7 @@ import type { ClientOption, GivenClientOptions } from "./client_option.ts";
 import { ClientTask } from "./client_task.ts";
 import { CONNECTION_OPTIONS } from "./connection_option_table.ts";
 import { flagOf, lastOf, qosOption, secondsOption } from "./given_values.ts";
+import { ProfileStore } from "./profile_store.ts";
 import { FactsReader } from "./station_facts.ts";
 import { discoveryMessage, HOME_ASSISTANT_PREFIX } from "./station_home_assistant.ts";
 import { OFFLINE, ONLINE, StationTopics, topicLevel } from "./station_messages.ts";
@@ -113,9 +115,10 @@ interface StationPlan {
 async function station(given: GivenClientOptions, terminal: Terminal): Promise<number> {
   const folder = lastOf(given, "outbox");
   const plan = readPlan(given, folder !== undefined);
-  const task = new ClientTask(asStation(given, folder !== undefined), terminal);
-  const clientId = task.connection.settings.clientId!;
-  const prefix = lastOf(given, "topic") ?? PREFIX;
+  const task = new ClientTask(asStation(given, folder !== undefined, terminal), terminal);
+  const clientId = task.connection.settings.clientId;
+  invariant(clientId !== undefined, "a station has a name");
+  const prefix = lastOf(given, "topic") ?? task.connection.topic ?? PREFIX;
   const topics = new StationTopics(`${prefix}/${topicLevel(clientId)}`);
   if (!isValidTopicName(topics.root)) {
     throw new UsageError(`-t ${prefix}: it is the beginning of a topic, without + and #`);
@@ -162,11 +165,13 @@ function readPlan(given: GivenClientOptions, hasOutbox: boolean): StationPlan {
   };
 }
 
-/** With the name of the machine for an identity, and with an outbox a session that stays. */
-function asStation(given: GivenClientOptions, hasOutbox: boolean): GivenClientOptions {
-  const isNamed = ["id", "id-prefix", "profile"].some((name) => lastOf(given, name) !== undefined);
+/** With the name of the machine for an identity, and with an outbox a session that stays. @throws CommandError */
+function asStation(given: GivenClientOptions, hasOutbox: boolean, terminal: Terminal): GivenClientOptions {
   const values = new Map(given.values);
   const flags = new Set(given.flags);
+  const profile = lastOf(given, "profile");
+  const isNamed = lastOf(given, "id") !== undefined || lastOf(given, "id-prefix") !== undefined ||
+    (profile !== undefined && new ProfileStore(terminal).load(profile).clientId !== undefined);
   if (!isNamed) values.set("id", [[Deno.hostname()]]);
   if (hasOutbox) flags.add("disable-clean-session");
   return { ...given, flags, values };

@@ -19,7 +19,7 @@ const MEASURED = {
 };
 
 function planOf(line: string): BenchPlan {
-  return readBenchPlan(parseClientOptions("bench", BENCH_OPTIONS, line === "" ? [] : line.split(" ")), RUN);
+  return readBenchPlan(parseClientOptions("bench", BENCH_OPTIONS, line === "" ? [] : line.split(" ")), "bench/7");
 }
 
 /** Messages of a publisher reach a subscriber. */

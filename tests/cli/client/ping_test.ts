@@ -33,6 +33,21 @@ Deno.test("ping says each message, the percentiles and a picture", async () => {
   assertMatch(printed, /– +[\d.]+ (µs|ms) +\d +█/);
 });
 
+Deno.test("ping, bench and station use the topic of the URL", async () => {
+  await using broker = await RunningBroker.start();
+  for (
+    const [line, topicName] of [
+      ["ping --count 1", "a/b"],
+      ["bench --duration 0.1 --warm-up 0", "a/b/0"],
+      ["station --once -i s", "a/b/s/status"],
+    ]
+  ) {
+    const inbox = await broker.listen("#");
+    const { code } = await cli([...line.split(" "), "-L", `${broker.url}/a/b`]);
+    assertEquals([code, (await inbox.until(() => true)).topicName], [0, topicName]);
+  }
+});
+
 Deno.test("ping ends with 1 when messages do not come back in time, whatever else comes", async () => {
   const authorizer = new TableAuthorizer([{ may: "receive", clientId: "pinger", topic: "a" }]);
   await using broker = await RunningBroker.start(0, { authorizer });

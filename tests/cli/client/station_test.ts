@@ -101,6 +101,26 @@ Deno.test("station --will-topic takes the place of its own Will Message", async 
   assertEquals(inbox.on("station/s/status"), ["online"]);
 });
 
+Deno.test("station takes its name from -i, else from its profile, else from the machine", async () => {
+  await using broker = await RunningBroker.start();
+  using folder = new TemporaryFolder();
+  const environment: Record<string, string> = { [WINDOWS ? "APPDATA" : "XDG_CONFIG_HOME"]: folder.path };
+  for (
+    const [profile, options, name] of [
+      [["-i", "saved"], ["--profile", "p"], "saved"],
+      [["-i", "saved"], ["--profile", "p", "-i", "said"], "said"],
+      [["-k", "30"], ["--profile", "p"], Deno.hostname()],
+      [[], [], Deno.hostname()],
+    ]
+  ) {
+    const inbox = await broker.listen("station/+/host");
+    await cli(["profile", "save", "p", ...profile], { environment });
+    const { code } = await cli(["station", ...broker.place, "--once", ...options], { environment });
+    assertEquals(code, 0);
+    assertEquals((await inbox.until(() => true)).topicName, `station/${name}/host`);
+  }
+});
+
 Deno.test("station --home-assistant announces its sensors, retained, where Home Assistant looks", async () => {
   await using broker = await RunningBroker.start();
   for (
