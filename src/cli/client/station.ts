@@ -6,7 +6,6 @@ import { invariant } from "../../base/assert.ts";
 import { systemClock } from "../../base/clock.ts";
 import type { Client, ClientOptions, PublishOptions } from "../../client/client.ts";
 import type { ClientObserver } from "../../client/client_observer.ts";
-import type { QoS } from "../../packet/control_packet.ts";
 import { DataFolderError } from "../../persistence/data_folder.ts";
 import { SqliteStore } from "../../persistence/sqlite_store.ts";
 import { isValidTopicName } from "../../topic/topic_name.ts";
@@ -14,73 +13,19 @@ import { CommandError } from "../answer.ts";
 import { ExitCode, UsageError } from "../arguments.ts";
 import type { Terminal } from "../terminal.ts";
 import type { ClientCommand } from "./client_command.ts";
-import type { ClientOption, GivenClientOptions } from "./client_option.ts";
+import type { GivenClientOptions } from "./client_option.ts";
 import { ClientTask } from "./client_task.ts";
-import { CONNECTION_OPTIONS } from "./connection_option_table.ts";
-import { flagOf, lastOf, qosOption, secondsOption } from "./given_values.ts";
+import { lastOf } from "./given_values.ts";
 import { ProfileStore } from "./profile_store.ts";
 import { FactsReader } from "./station_facts.ts";
-import { discoveryMessage, HOME_ASSISTANT_PREFIX } from "./station_home_assistant.ts";
+import { discoveryMessage } from "./station_home_assistant.ts";
 import { OFFLINE, ONLINE, StationTopics, topicLevel } from "./station_messages.ts";
+import { readStationPlan, STATION_OPTIONS, STATION_PREFIX, type StationPlan } from "./station_plan.ts";
 
-const PREFIX = "station";
-const INTERVAL_S = 10;
-const INTERVAL_S_MAX = 7 * 24 * 3600;
 /** CPU load is that between two readings; the first one comes after this. */
 const FIRST_READING_MS = 500;
 /** How long the last messages may take when it is told to end. */
 const FAREWELL_MS = 3000;
-
-const OPTIONS: readonly ClientOption[] = [
-  {
-    name: "interval",
-    valueNames: ["SECONDS"],
-    about: `how often it says how it is; default ${INTERVAL_S}`,
-    example: "--interval 60",
-  },
-  {
-    name: "topic",
-    short: "t",
-    valueNames: ["PREFIX"],
-    about: `publish below PREFIX/ID, ID being the Client Identifier; default ${PREFIX}`,
-    example: "-t greenhouse/machines",
-  },
-  {
-    name: "qos",
-    short: "q",
-    valueNames: ["0|1|2"],
-    about: "of the readings; default 0, with --outbox 1",
-    example: "-q 1",
-  },
-  { name: "retain", short: "r", about: "the broker keeps the last reading for later subscribers", example: "-r" },
-  {
-    name: "home-assistant",
-    about: "announce it to Home Assistant (MQTT discovery of a device, since Home Assistant 2024.11)",
-    example: "--home-assistant",
-  },
-  {
-    name: "home-assistant-prefix",
-    valueNames: ["PREFIX"],
-    about: `the same, where discovery has another topic than ${HOME_ASSISTANT_PREFIX}`,
-    example: "--home-assistant-prefix ha",
-  },
-  {
-    name: "outbox",
-    valueNames: ["FOLDER"],
-    about:
-      "keep readings (the JSON of each) in this folder until the broker has acknowledged them: over times without a " +
-      "connection, and over losses of power",
-    example: "--outbox /var/lib/quetzal-station",
-  },
-  {
-    name: "drop-after",
-    valueNames: ["SECONDS"],
-    about: "cut the connection after this time without DISCONNECT, so that the broker sends the Will Message, and end",
-    example: "--drop-after 5",
-  },
-  { name: "once", about: "one reading, and end", example: "--once -r" },
-  ...CONNECTION_OPTIONS,
-];
 
 export const STATION: ClientCommand = {
   usages: ["[OPTIONS]", "--home-assistant [OPTIONS]", "--drop-after SECONDS [OPTIONS]"],
@@ -92,7 +37,7 @@ export const STATION: ClientCommand = {
     "Comes back by itself when the connection is lost. Exit codes: 0 ended as asked, 1 it could not connect or publish,",
     "2 the command line is wrong.",
   ],
-  options: OPTIONS,
+  options: STATION_OPTIONS,
   examples: [
     "station -h 127.0.0.1 --interval 5",
     "station --home-assistant -r",
@@ -102,23 +47,13 @@ export const STATION: ClientCommand = {
   run: station,
 };
 
-/** What was asked for. */
-interface StationPlan {
-  readonly intervalS: number;
-  readonly qos: QoS;
-  readonly retain: boolean;
-  readonly isOnce: boolean;
-  readonly dropAfterS: number | undefined;
-  readonly discoveryPrefix: string | undefined;
-}
-
 async function station(given: GivenClientOptions, terminal: Terminal): Promise<number> {
   const folder = lastOf(given, "outbox");
-  const plan = readPlan(given, folder !== undefined);
+  const plan = readStationPlan(given, folder !== undefined);
   const task = new ClientTask(asStation(given, folder !== undefined, terminal), terminal);
   const clientId = task.connection.settings.clientId;
   invariant(clientId !== undefined, "a station has a name");
-  const prefix = lastOf(given, "topic") ?? task.connection.topic ?? PREFIX;
+  const prefix = lastOf(given, "topic") ?? task.connection.topic ?? STATION_PREFIX;
   const topics = new StationTopics(`${prefix}/${topicLevel(clientId)}`);
   if (!isValidTopicName(topics.root)) {
     throw new UsageError(`-t ${prefix}: it is the beginning of a topic, without + and #`);
@@ -135,34 +70,6 @@ async function station(given: GivenClientOptions, terminal: Terminal): Promise<n
     task.output.line(`${clientId} at ${task.url}, on ${topics.root}/…`);
     return await work.run(signal);
   });
-}
-
-function readPlan(given: GivenClientOptions, hasOutbox: boolean): StationPlan {
-  const qos = qosOption(given, "qos");
-  if (given.operands.length > 0) {
-    throw new UsageError(`"${given.operands[0]}" stands alone; station takes options only`);
-  }
-  if (hasOutbox && qos === 0) {
-    throw new UsageError("--outbox keeps what the broker has not acknowledged, and at QoS 0 nothing is; use -q 1");
-  }
-  const isOnce = flagOf(given, "once");
-  const intervalS = secondsOption(given, "interval", 0.1, INTERVAL_S_MAX);
-  const dropAfterS = secondsOption(given, "drop-after", 0, INTERVAL_S_MAX);
-  if (isOnce && (intervalS !== undefined || dropAfterS !== undefined)) {
-    throw new UsageError("--once is one reading: --interval and --drop-after mean nothing with it");
-  }
-  const prefix = lastOf(given, "home-assistant-prefix");
-  if (prefix !== undefined && !isValidTopicName(prefix)) {
-    throw new UsageError(`--home-assistant-prefix ${prefix}: it is the beginning of a topic, without + and #`);
-  }
-  return {
-    intervalS: isOnce ? 0 : intervalS ?? INTERVAL_S,
-    qos: qos ?? (hasOutbox ? 1 : 0),
-    retain: flagOf(given, "retain"),
-    isOnce,
-    dropAfterS,
-    discoveryPrefix: prefix ?? (flagOf(given, "home-assistant") ? HOME_ASSISTANT_PREFIX : undefined),
-  };
 }
 
 /** With the name of the machine for an identity, and with an outbox a session that stays. @throws CommandError */

@@ -28,6 +28,7 @@ export const TREE_LIMITS: TreeLimits = { nodesMax: 20_000, payloadBytesMax: 4096
 const DEPTH_MAX = 32;
 const PROPERTY_LENGTH_MAX = 256;
 const USER_PROPERTIES_MAX = 16;
+const UTF8_CONTINUATION_MAX = 3;
 /** Of the new rate in the one that is shown. */
 const RATE_WEIGHT = 0.4;
 /** Below this nothing is shown. */
@@ -188,13 +189,22 @@ export function seenMessage(message: Message, atMs: number, { payloadBytesMax }:
   // A view of a large buffer would keep all of that.
   const isOwn = payload.length <= payloadBytesMax && payload.buffer.byteLength <= 2 * payload.length + 64;
   return {
-    payload: isOwn ? payload : payload.slice(0, payloadBytesMax),
+    payload: isOwn ? payload : beginningOf(payload, payloadBytesMax).slice(),
     payloadBytes: payload.length,
     qos,
     retain,
     properties: bounded(properties),
     atMs,
   };
+}
+
+/** At most so many bytes; of UTF-8 no part of a character, which would make it look like something else. */
+export function beginningOf(payload: Uint8Array, bytesMax: number): Uint8Array {
+  if (payload.length <= bytesMax) return payload;
+  let end = bytesMax;
+  // A character has at most three bytes of continuation.
+  while (end > bytesMax - UTF8_CONTINUATION_MAX && end > 0 && (payload[end] & 0xc0) === 0x80) end--;
+  return payload.subarray(0, (payload[end] & 0xc0) === 0x80 ? bytesMax : end);
 }
 
 function bounded(properties: Message["properties"]): Message["properties"] {

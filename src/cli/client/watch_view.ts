@@ -2,7 +2,7 @@
 
 import { briefPayload } from "./payload_view.ts";
 import { fit, fitRight, layLine, type Span, widthOf } from "./terminal_cells.ts";
-import type { TopicNode } from "./topic_tree_view.ts";
+import { beginningOf, type TopicNode } from "./topic_tree_view.ts";
 import { FORM_FIELDS, type LineEditor, type PublishForm } from "./watch_form.ts";
 import { messageLines } from "./watch_message.ts";
 import type { WatchModel } from "./watch_model.ts";
@@ -102,7 +102,7 @@ function rowSpans(node: TopicNode, columns: number, isSelected: boolean, isFilte
   const name = fit(`${indent}${sign} ${node.level === "" ? "(empty level)" : node.level}${below}`, nameWidth);
   if (valueWidth < 4) return [{ text: fit(name, columns), style: isSelected ? "reverse" : undefined }];
   const { last } = node;
-  const value = last === undefined ? "" : briefPayload(last.payload, valueWidth);
+  const value = last === undefined ? "" : briefPayload(beginningOf(last.payload, 4 * valueWidth), valueWidth);
   const retained = last?.retain ? "R " : "  ";
   const rate = node.rate > 0 ? rateText(node.rate) : "";
   const age = last === undefined ? "" : ageText(nowMs - last.atMs);

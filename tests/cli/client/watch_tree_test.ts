@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type SeenMessage, seenMessage, TopicTreeView, TREE_LIMITS } from "../../../src/cli/client/topic_tree_view.ts";
 
-export function seen(text: string, options: Partial<SeenMessage> = {}): SeenMessage {
+function seen(text: string, options: Partial<SeenMessage> = {}): SeenMessage {
   const payload = new TextEncoder().encode(text);
   return { payload, payloadBytes: payload.length, qos: 0, retain: false, properties: {}, atMs: 0, ...options };
 }
@@ -108,4 +108,11 @@ Deno.test("seenMessage() keeps the beginning of a long payload and of long prope
   assertEquals([kept.properties.userProperties!.length, kept.properties.userProperties![0][0].length], [16, 256]);
   const long = seenMessage({ ...message, payload: buffer }, 7, TREE_LIMITS);
   assertEquals([long.payload.length, long.payloadBytes], [4096, 100_000]);
+});
+
+Deno.test("beginningOf() cuts no character of UTF-8, and bytes where they are to be cut", () => {
+  const bytes = new TextEncoder().encode("aü🌱b");
+  const cuts = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((bytesMax) => new TextDecoder().decode(beginningOf(bytes, bytesMax)));
+  assertEquals(cuts, ["", "a", "a", "aü", "aü", "aü", "aü", "aü🌱", "aü🌱b", "aü🌱b"]);
+  assertEquals(beginningOf(new Uint8Array(20).fill(0x80), 10).length, 10);
 });
