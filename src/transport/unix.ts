@@ -12,17 +12,23 @@ export interface UnixOptions {
 }
 
 const MODE = 0o660;
+/** What has room in `sun_path`, with the NUL behind it, on Linux and on the others. */
+const PATH_BYTES_MAX = Deno.build.os === "linux" ? 107 : 103;
 /** While the file is made nobody but its owner may connect. */
 const CLOSED_UMASK = 0o077;
 let arrivals = 0;
 
 /** Makes the socket's file, which is removed when the listener is closed. One that a dead process left is replaced.
  * @throws Deno.errors.AddrInUse when another process listens there, AlreadyExists when the file is no socket,
- * NotSupported on Windows, PermissionDenied, NotFound without the folder. */
+ * NotSupported on Windows, TypeError for a path that is too long, PermissionDenied, NotFound without the folder. */
 export async function listenUnix(options: UnixOptions): Promise<Listener> {
   const { path, mode = MODE } = options;
   if (Deno.build.os === "windows") {
     throw new Deno.errors.NotSupported(`${path}: Windows has no Unix sockets here; listen on 127.0.0.1 instead`);
+  }
+  const bytes = new TextEncoder().encode(path).length;
+  if (bytes > PATH_BYTES_MAX) {
+    throw new TypeError(`${path}: a socket's path has at most ${PATH_BYTES_MAX} bytes, and this one has ${bytes}`);
   }
   await removeStale(path);
   return new UnixListener(path, listenPrivately(path), mode);

@@ -106,6 +106,13 @@ test("listenUnix() touches no file that is not a socket", async (path) => {
   assertEquals(Deno.readTextFileSync(path), "notes");
 });
 
+test("listenUnix() takes a path as long as the system does, and says of a longer one how long it may be", async (path) => {
+  const max = Deno.build.os === "linux" ? 107 : 103;
+  const longest = path + "x".repeat(max - path.length);
+  (await listenUnix({ path: longest })).close();
+  await assertRejects(() => listenUnix({ path: `${longest}x` }), TypeError, `at most ${max} bytes, and this one has`);
+});
+
 Deno.test({
   name: "listenUnix() says on Windows what to do instead",
   ignore: !isWindows,
