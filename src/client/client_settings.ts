@@ -91,6 +91,11 @@ export function makeSettings(url: string, options: ClientOptions): ClientSetting
 function willOf({ will }: ClientOptions): ConnectWill | undefined {
   if (will === undefined) return undefined;
   if (!isValidTopicName(will.topicName)) throw new TypeError("the Will Topic is not a Topic Name");
+  if (![0, 1, 2].includes(will.qos ?? 0)) throw new RangeError("the Will QoS is 0, 1 or 2");
+  const { responseTopic } = will.properties ?? {};
+  if (responseTopic !== undefined && !isValidTopicName(responseTopic)) {
+    throw new TypeError("the Response Topic of the will is not a Topic Name");
+  }
   return {
     topicName: will.topicName,
     payload: bytesOf(will.payload ?? ""),

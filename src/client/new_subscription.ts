@@ -6,7 +6,7 @@ import { ActiveSubscription, type FilterEntry } from "./active_subscription.ts";
 import type { SubscribeOptions } from "./client.ts";
 import { MessageQueue, type QueueOwner } from "./message_queue.ts";
 
-/** @throws TypeError for what is no Topic Filter. */
+/** @throws TypeError for what is no Topic Filter, RangeError for what is no option. */
 export function newSubscription(
   topicFilters: readonly string[],
   options: SubscribeOptions,
@@ -20,6 +20,8 @@ export function newSubscription(
 
 function entryOf(topicFilter: string, options: SubscribeOptions): FilterEntry {
   const { qos = 0, noLocal = false, retainAsPublished = false, retainHandling = 0 } = options;
+  if (![0, 1, 2].includes(qos)) throw new RangeError("a QoS is 0, 1 or 2");
+  if (![0, 1, 2].includes(retainHandling)) throw new RangeError("retainHandling is 0, 1 or 2");
   const shared = parseSharedFilter(topicFilter);
   if (shared === "invalid" || (shared === undefined && !isValidTopicFilter(topicFilter))) {
     throw new TypeError(`${JSON.stringify(topicFilter)} is not a Topic Filter`);
