@@ -1,7 +1,13 @@
 /** src/cli/client/topic_tree_view.ts @module */
 
 import { assert, assertEquals } from "@std/assert";
-import { type SeenMessage, seenMessage, TopicTreeView, TREE_LIMITS } from "../../../src/cli/client/topic_tree_view.ts";
+import {
+  beginningOf,
+  type SeenMessage,
+  seenMessage,
+  TopicTreeView,
+  TREE_LIMITS,
+} from "../../../src/cli/client/topic_tree_view.ts";
 
 function seen(text: string, options: Partial<SeenMessage> = {}): SeenMessage {
   const payload = new TextEncoder().encode(text);
