@@ -143,7 +143,7 @@ export interface SubscribeOptions {
 /** A message as it came. */
 export interface Message {
   readonly topicName: string;
-  /** The caller's to keep. */
+  /** The caller's to keep. Small ones share an ArrayBuffer: copy one before you transfer its `buffer`. */
   readonly payload: Uint8Array;
   readonly qos: QoS;
   readonly retain: boolean;

@@ -89,6 +89,7 @@ export class ClientEngine implements EngineContext, Watched {
   readonly #closed = Promise.withResolvers<void>();
   #error: Error | undefined = undefined;
   #wakeAtMs = Infinity;
+  #expectsMessages = false;
 
   constructor(readonly settings: ClientSettings, readonly host: EngineHost) {
     this.protocolVersion = settings.protocolVersion;
@@ -243,6 +244,12 @@ export class ClientEngine implements EngineContext, Watched {
     return this.#authentication.reauthenticate(this.link!);
   }
 
+  /** So many requests wait for a message of somebody else: reading goes on for it. */
+  expectMessages(requests: number): void {
+    this.#expectsMessages = requests > 0;
+    this.#pause.update();
+  }
+
   /** DISCONNECT, and the end. */
   disconnect(reasonCode: ReasonCode, properties: Properties): void {
     this.time.begin();
@@ -279,7 +286,8 @@ export class ClientEngine implements EngineContext, Watched {
   // What the parts ask.
 
   get awaitsAnswer(): boolean {
-    return this.outbox.awaitsAnswer || this.subscriber.awaitsAnswer || this.#authentication.awaitsAnswer;
+    return this.#expectsMessages || this.outbox.awaitsAnswer || this.subscriber.awaitsAnswer ||
+      this.#authentication.awaitsAnswer;
   }
 
   sent(isQuestion: boolean): void {

@@ -24,6 +24,8 @@ export class DirectPublisher {
   publish(message: ApplicationMessage, retain: boolean): Promise<PublishResult> {
     const { link, server } = this.context;
     if (link === undefined) return Promise.reject(notConnected());
+    // While others wait to be written, the time at which the first of them came is near enough.
+    if (link.outboundBytes === 0) this.context.time.begin();
     const refusal = refusalBefore(server, 0, retain);
     if (refusal !== undefined) return Promise.reject(refusal);
     const outcome = this.#waiting.length > 0 ? "dropped" : this.#send(message, retain);

@@ -133,10 +133,13 @@ export class Inbox implements QueueOwner {
       }
       return;
     }
-    if (receipt === undefined && this.pause.mustDrop) return;
-    const message = ReceivedMessage.of(packet, receipt);
+    let message = undefined as ReceivedMessage | undefined;
     if (receipt !== undefined) receipt.pending = targets.length;
-    for (let i = 0; i < targets.length; i++) targets[i].push(i === 0 ? message : message.copy());
+    for (let i = 0; i < targets.length; i++) {
+      const queue = targets[i];
+      if (receipt === undefined && queue.isLong && this.pause.mustDrop) continue;
+      queue.push(message = message?.copy() ?? ReceivedMessage.of(packet, receipt));
+    }
     this.pause.update();
   }
 

@@ -25,7 +25,12 @@ export class MessageMaker {
     const { qos = 0, retain = false, properties } = options;
     const topic = this.#topics.get(topicName) ?? this.#encode(topicName);
     const bytes = bytesOf(payload);
+    if (qos !== 0 && qos !== 1 && qos !== 2) throw new RangeError("a QoS is 0, 1 or 2");
     if (properties !== undefined) {
+      const { responseTopic } = properties;
+      if (responseTopic !== undefined && !isValidTopicName(responseTopic)) {
+        throw new TypeError("the Response Topic is not a Topic Name");
+      }
       return ApplicationMessage.create({
         topicName,
         payload: bytes,

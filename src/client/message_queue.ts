@@ -18,15 +18,23 @@ export interface QueueOwner {
   consumed(message: ReceivedMessage): void;
 }
 
+const LONG_BYTES = 128 * 1024;
+
 export class MessageQueue {
   readonly #unread = new RingQueue<ReceivedMessage>();
   readonly #readers: Reader[] = [];
+  #unreadBytes = 0;
   #end: { readonly error: Error | undefined } | undefined = undefined;
 
   constructor(readonly owner: QueueOwner) {}
 
   get isEnded(): boolean {
     return this.#end !== undefined;
+  }
+
+  /** It holds more QoS 0 messages than a subscription that is read has at any time: it may lose some for the others' sake. */
+  get isLong(): boolean {
+    return this.#unreadBytes > LONG_BYTES;
   }
 
   push(message: ReceivedMessage): void {
@@ -36,7 +44,7 @@ export class MessageQueue {
       return reader.resolve({ done: false, value: message });
     }
     this.#unread.push(message);
-    if (message.qos === 0) this.owner.unreadBytesChanged(ReceivedMessage.bytes(message));
+    if (message.qos === 0) this.#unreadChanged(ReceivedMessage.bytes(message));
   }
 
   /** The next message, when there is one. What came before the end can be read after it.
@@ -44,7 +52,7 @@ export class MessageQueue {
   next(taken: (message: ReceivedMessage) => void): Promise<IteratorResult<ReceivedMessage, undefined>> {
     const message = this.#unread.shift();
     if (message !== undefined) {
-      if (message.qos === 0) this.owner.unreadBytesChanged(-ReceivedMessage.bytes(message));
+      if (message.qos === 0) this.#unreadChanged(-ReceivedMessage.bytes(message));
       taken(message);
       return Promise.resolve({ done: false, value: message });
     }
@@ -67,9 +75,14 @@ export class MessageQueue {
   /** The program does not want what it has not read. */
   discard(): void {
     for (let message = this.#unread.shift(); message !== undefined; message = this.#unread.shift()) {
-      if (message.qos === 0) this.owner.unreadBytesChanged(-ReceivedMessage.bytes(message));
+      if (message.qos === 0) this.#unreadChanged(-ReceivedMessage.bytes(message));
       this.owner.consumed(message);
     }
+  }
+
+  #unreadChanged(bytes: number): void {
+    this.#unreadBytes += bytes;
+    this.owner.unreadBytesChanged(bytes);
   }
 }
 

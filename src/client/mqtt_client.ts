@@ -68,7 +68,7 @@ export class MqttClient implements Client, EngineHost {
       observer: this.#packetObserver(),
     };
     this.#subscriptionIdentifier = settings.cleanStart ? 1 : 1 + Math.floor(this.#random() * 0xffff);
-    this.#requester = new Requester(this);
+    this.#requester = new Requester(this, (requests) => this.engine.expectMessages(requests));
     this.engine = new ClientEngine(settings, this);
   }
 
@@ -103,8 +103,8 @@ export class MqttClient implements Client, EngineHost {
       if (engine.state === "closed") throw engine.closedError;
       signal?.throwIfAborted();
       const message = this.#messages.make(topicName, payload, options);
-      engine.time.begin();
       if (qos === 0) return abortable(engine.direct.publish(message, retain), signal);
+      engine.time.begin();
       const { messageExpiryInterval } = message;
       const expiresAtMs = messageExpiryInterval === NEVER_EXPIRES
         ? Infinity
@@ -137,8 +137,8 @@ export class MqttClient implements Client, EngineHost {
     }
     subscription.endBy(signal);
     if (onMessage !== undefined) {
-      // What ended the subscription the program hears from the client; what its callback throws would be lost.
-      subscription.deliver(onMessage).catch((error) => active.isEnded || engine.close(asError(error)));
+      // What its callback throws, or why the Server refuses it after a lost session, would be lost otherwise.
+      subscription.deliver(onMessage).catch((error) => engine.close(asError(error)));
     }
     return subscription;
   }

@@ -2,11 +2,11 @@
 
 import { NEVER_EXPIRES } from "../packet/application_message.ts";
 import type { QoS } from "../packet/control_packet.ts";
-import { copyBytes } from "../packet/copy_bytes.ts";
 import { NO_PROPERTIES } from "../packet/property.ts";
 import type { PublishPacket } from "../packet/publish.ts";
 import type { Message } from "./client.ts";
 import { textOf } from "./payload.ts";
+import { ownBytes } from "./payload_pool.ts";
 import type { Receipt } from "./receipt.ts";
 
 export class ReceivedMessage implements Message {
@@ -28,10 +28,7 @@ export class ReceivedMessage implements Message {
   /** Copies what the packet, a view, shows. @param receipt whom to tell when the program is done with it. */
   static of(packet: PublishPacket, receipt: Receipt | undefined): ReceivedMessage {
     const { message, dup } = packet;
-    const { payloadStart, payloadEnd } = message;
-    // For small ones a view and a slice of it would cost several times as much.
-    const payload = new Uint8Array(payloadEnd - payloadStart);
-    copyBytes(payload, 0, message.buffer, payloadStart, payloadEnd);
+    const payload = ownBytes(message.buffer, message.payloadStart, message.payloadEnd);
     return new ReceivedMessage(
       message.topicName,
       payload,

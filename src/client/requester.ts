@@ -20,7 +20,8 @@ export class Requester {
   #subscription: Promise<Subscription> | undefined = undefined;
   #isWatching = false;
 
-  constructor(readonly client: Client) {}
+  /** @param waiting told how many requests wait for their answer. */
+  constructor(readonly client: Client, readonly waiting: (requests: number) => void) {}
 
   async request(topicName: string, payload: string | Uint8Array, options: RequestOptions): Promise<Message> {
     const { timeoutMs = TIMEOUT_MS, signal, ...publishOptions } = options;
@@ -34,6 +35,7 @@ export class Requester {
     signal?.addEventListener("abort", abort, { once: true });
     this.#watchTheEnd();
     this.#open.set(key, { resolve, reject });
+    this.waiting(this.#open.size);
     try {
       // A failure before the answer ends the waiting, too.
       this.#send(topicName, payload, publishOptions, correlationData).catch(reject);
@@ -42,6 +44,7 @@ export class Requester {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
       this.#open.delete(key);
+      this.waiting(this.#open.size);
     }
   }
 
@@ -72,7 +75,8 @@ export class Requester {
     // Where the Server has a place for answers, it says so.
     this.#topicName = `${(this.client.server.responseInformation ?? "response").replace(/\/$/, "")}/${random}`;
     try {
-      return await this.client.subscribe(this.#topicName, { qos: 1, onMessage: (message) => this.#answered(message) });
+      // QoS 0: messages that nobody reads must not hold up an answer at the Receive Maximum.
+      return await this.client.subscribe(this.#topicName, { onMessage: (message) => this.#answered(message) });
     } catch (error) {
       this.#subscription = undefined;
       throw error;

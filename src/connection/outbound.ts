@@ -143,7 +143,8 @@ export class Outbound {
     this.#gatheredBytes += count;
     this.writeTurn.bytes += count;
     if (this.#gatheredBytes + this.#writingBytes > this.markBytes) this.#congested = true;
-    if (!this.#isDirty) {
+    // A write that is under way goes on with what has come meanwhile.
+    if (!this.#isDirty && !this.#isWriting) {
       this.#isDirty = true;
       this.writeTurn.addDirty(this);
     }

@@ -3,7 +3,12 @@
 
 import { assertEquals } from "@std/assert";
 import type { ClientOptions, Subscription } from "../../src/client/client.ts";
-import { MessageExpiredError, OutboxFullError, SessionLostError } from "../../src/client/errors.ts";
+import {
+  MessageExpiredError,
+  OutboxFullError,
+  SessionLostError,
+  SubscribeRefusedError,
+} from "../../src/client/errors.ts";
 import { PacketType, type QoS, ReasonCode } from "../../src/packet/mod.ts";
 import { connectThrough, FakeServer, rejectsWith, type ServerSide, settle, type TestConnection } from "./support.ts";
 
@@ -409,4 +414,40 @@ Deno.test("QoS 0 that nobody reads stops the reading, not the answers, and its m
   let read = 0;
   for (; read < sent; read++) assertEquals((await iterator.next()).value.payload.length, 60_000);
   client.drop();
+});
+
+Deno.test("a request in the loop of a subscription that is full gets its answer", async () => {
+  const fake = new FakeServer();
+  const connection = await fake.connect({ ...PERSISTENT });
+  const { client, server } = connection;
+  await subscribed(connection, "a", 0);
+  let isWritten = false;
+  const flood = (async () => {
+    for (let i = 0; i < 60; i++) await server.publish("a", "x".repeat(60_000));
+    isWritten = true;
+  })();
+  await settle();
+  assertEquals(isWritten, false);
+  const requested = client.request("question", "");
+  const [responseFilter] = await grant(server);
+  const { message } = await server.expect(Publish);
+  const { responseTopic, correlationData } = message.properties;
+  assertEquals(responseTopic, responseFilter);
+  await flood;
+  await server.publish(responseTopic!, "answer", { properties: { correlationData } });
+  assertEquals((await requested).text(), "answer");
+  client.drop();
+});
+
+Deno.test("a subscription with a callback that the Server refuses after a lost session ends the client, and says so", async () => {
+  const fake = new FakeServer();
+  const connection = await fake.connect(PERSISTENT);
+  const subscribing = connection.client.subscribe("a", { onMessage: () => {} });
+  await grant(connection.server);
+  await subscribing;
+  const next = await again(fake, connection, false);
+  const { packetIdentifier } = await next.expect(Subscribe);
+  await next.send({ type: Suback, packetIdentifier, reasonCodes: [ReasonCode.NotAuthorized], properties: {} });
+  const error = await rejectsWith(SubscribeRefusedError, connection.client.closed);
+  assertEquals(error.reasonCode, ReasonCode.NotAuthorized);
 });
