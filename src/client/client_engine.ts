@@ -17,8 +17,7 @@ import { ReasonCode } from "../packet/reason_code.ts";
 import { PacketIdentifiers } from "../session/packet_identifiers.ts";
 import { Authentication } from "./authentication.ts";
 import type { ClientState, ServerLimits } from "./client.ts";
-import { type ClientSettings, NEVER_EXPIRES_S } from "./client_settings.ts";
-import { connectPacket } from "./connect_packet.ts";
+import type { ClientSettings } from "./client_settings.ts";
 import { DirectPublisher } from "./direct_publisher.ts";
 import type { EngineContext } from "./engine_context.ts";
 import { EngineTime } from "./engine_time.ts";
@@ -31,12 +30,12 @@ import {
   ServerProtocolError,
 } from "./errors.ts";
 import { Inbox } from "./inbox.ts";
+import { Introduction } from "./introduction.ts";
 import { KeepAlive, type Watched } from "./keep_alive.ts";
 import type { Link } from "./link.ts";
 import { Outbox } from "./outbox.ts";
 import { ReadPause } from "./read_pause.ts";
 import { Backoff, isFinalDisconnect, isFinalRefusal } from "./reconnection.ts";
-import { serverLimits } from "./server_limits.ts";
 import { SessionJournal } from "./session_journal.ts";
 import { Subscriber } from "./subscriber.ts";
 import { SubscriptionTable } from "./subscription_table.ts";
@@ -61,8 +60,6 @@ const TICK_MS = 50;
 
 export class ClientEngine implements EngineContext, Watched {
   state: ClientState = "connecting";
-  protocolVersion: ProtocolVersion;
-  clientId: string;
   server: ServerLimits;
   link: PacketWriter | undefined = undefined;
   readonly time: EngineTime;
@@ -73,6 +70,7 @@ export class ClientEngine implements EngineContext, Watched {
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly direct: DirectPublisher;
+  readonly #introduction: Introduction;
   readonly #pause: ReadPause;
   readonly #keepAlive: KeepAlive;
   readonly #authentication: Authentication;
@@ -82,7 +80,6 @@ export class ClientEngine implements EngineContext, Watched {
   /** The connection, from its opening to its end. */
   #current: Link | undefined = undefined;
   #connectedAtMs = 0;
-  #hasConnected = false;
   /** Connections that were let go by DISCONNECT, and linger. */
   readonly #leaving = new Set<Link>();
   readonly #ready = Promise.withResolvers<void>();
@@ -92,8 +89,7 @@ export class ClientEngine implements EngineContext, Watched {
   #expectsMessages = false;
 
   constructor(readonly settings: ClientSettings, readonly host: EngineHost) {
-    this.protocolVersion = settings.protocolVersion;
-    this.clientId = settings.clientId || (settings.protocolVersion === 5 ? "" : settings.randomClientId);
+    this.#introduction = new Introduction(settings);
     this.time = new EngineTime(host.clock, host.endOfTurn, () => this.#turnEnded());
     this.wheel = new TimerWheel(this.time.monotonicMs, TICK_MS);
     this.journal = new SessionJournal(settings.outbox, this.clientId, host.endOfTurn, (action) => {
@@ -111,9 +107,17 @@ export class ClientEngine implements EngineContext, Watched {
       if (this.#current?.writer === link) this.#leave(ReasonCode.UnspecifiedError, error);
     });
     this.#backoff = settings.reconnect && new Backoff(settings.reconnect, () => host.random());
-    this.server = serverLimits(NO_CONNACK, { ...this, keepAlive: settings.keepAlive, ...this.#session() });
+    this.server = this.#introduction.limits(NO_CONNACK);
     this.#ready.promise.catch(() => {});
     this.#closed.promise.catch(() => {});
+  }
+
+  get protocolVersion(): ProtocolVersion {
+    return this.#introduction.protocolVersion;
+  }
+
+  get clientId(): string {
+    return this.#introduction.clientId;
   }
 
   /** Resolves with the first CONNACK; rejects when there never was one. */
@@ -134,7 +138,7 @@ export class ClientEngine implements EngineContext, Watched {
 
   start(): void {
     this.time.begin();
-    if (this.journal.isKept) this.journal.putSession(this.#session().sessionExpiryInterval);
+    if (this.journal.isKept) this.journal.putSession(this.#introduction.sessionExpiryInterval);
     this.#open("the first attempt");
   }
 
@@ -151,12 +155,7 @@ export class ClientEngine implements EngineContext, Watched {
     };
     this.#authentication.begin(link.writer, (authenticationData) => {
       if (this.#current !== link) return;
-      const properties: Properties = { ...this.settings.properties };
-      if (this.settings.authentication !== undefined) {
-        properties.authenticationMethod = this.settings.authentication.name;
-        properties.authenticationData = authenticationData;
-      }
-      link.writer.send(connectPacket(this.settings, this.protocolVersion, this.clientId, this.#cleanStart, properties));
+      link.writer.send(this.#introduction.packet(authenticationData));
     });
   }
 
@@ -353,7 +352,7 @@ export class ClientEngine implements EngineContext, Watched {
       link.writer.end();
       return isFinalRefusal(reasonCode) ? this.close(error) : this.#lost(error);
     }
-    if (packet.sessionPresent && this.#cleanStart) {
+    if (packet.sessionPresent && this.#introduction.cleanStart) {
       return this.violated("MQTT-3.2.2-2", "Session Present after Clean Start");
     }
     const { authenticationMethod, authenticationData } = properties;
@@ -372,47 +371,26 @@ export class ClientEngine implements EngineContext, Watched {
   }
 
   #connected(link: Link, packet: ConnackPacket): void {
-    const { settings, protocolVersion } = this;
+    const { protocolVersion } = this;
     this.wheel.cancel(this.#connectTimer);
-    this.server = serverLimits(packet, { protocolVersion, keepAlive: settings.keepAlive, ...this.#session() });
-    this.clientId = packet.properties.assignedClientIdentifier ?? this.clientId;
+    this.server = this.#introduction.limits(packet);
+    this.#introduction.accepted(packet);
     link.configure(protocolVersion, this.server.maximumPacketSize, this.server.topicAliasMaximum);
     this.link = link.writer;
-    this.#hasConnected = true;
     this.#connectedAtMs = this.time.monotonicMs;
     this.#keepAlive.connected(this.server.keepAlive);
     this.#setState("connected", packet.sessionPresent ? "the session goes on" : "a new session");
-    // 3.1 does not tell: what was begun goes on, and subscriptions are made anew.
-    const sessionPresent = protocolVersion === 3 ? !this.settings.cleanStart : packet.sessionPresent;
-    this.inbox.connected(sessionPresent);
-    this.subscriber.connected(protocolVersion === 3 ? false : sessionPresent);
-    this.outbox.connected(sessionPresent);
+    const { session, subscriptions } = this.#introduction.resumes(packet);
+    this.inbox.connected(session);
+    this.subscriber.connected(subscriptions);
+    this.outbox.connected(session);
     this.#pause.update();
     this.#ready.resolve();
   }
 
-  get #cleanStart(): boolean {
-    // In 3.x the flag also says that the session ends with the connection.
-    return this.settings.cleanStart && (this.protocolVersion !== 5 || !this.#hasConnected);
-  }
-
-  #session(): { sessionExpiryInterval: number } {
-    const { properties, cleanStart } = this.settings;
-    if (this.protocolVersion === 5) return { sessionExpiryInterval: properties.sessionExpiryInterval ?? 0 };
-    return { sessionExpiryInterval: cleanStart ? 0 : NEVER_EXPIRES_S };
-  }
-
-  /** The Server does not know 5.0, or so it seems: it is asked again with 3.1.1, once.
-   * @returns whether it is. */
+  /** @returns whether the Server is asked again in an older version. */
   #fallBack(link: Link): boolean {
-    if (!this.settings.mayFallBack || this.#hasConnected || this.settings.authentication !== undefined) return false;
-    if (this.protocolVersion !== 5) {
-      this.protocolVersion = 5;
-      return false;
-    }
-    if (this.settings.password !== undefined && this.settings.userName === undefined) return false;
-    this.protocolVersion = 4;
-    if (this.clientId === "") this.clientId = this.settings.randomClientId;
+    if (!this.#introduction.fallBack()) return false;
     link.writer.end();
     this.#forgetLink(new ConnectionLostError("the Server does not know MQTT 5.0"));
     this.#open("the Server does not know MQTT 5.0: once more with 3.1.1");
@@ -447,7 +425,7 @@ export class ClientEngine implements EngineContext, Watched {
     if (this.state === "closed") return;
     const wasConnected = this.link !== undefined;
     this.#forgetLink(error);
-    const mayRetry = this.#hasConnected || this.settings.startOffline;
+    const mayRetry = this.#introduction.hasConnected || this.settings.startOffline;
     if (this.#backoff === undefined || !mayRetry) return this.close(error);
     if (wasConnected) this.#backoff.connectionEnded(this.time.monotonicMs - this.#connectedAtMs);
     this.#setState("waiting", error.message);
