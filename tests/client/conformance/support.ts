@@ -1,5 +1,5 @@
 /** A Server for the client's conformance tests that looks at the very bytes the client sends, and answers in bytes. Both are
- * written as in `tests/packet/support.ts`. @module */
+ * written as `wire` of `tests/packet/support.ts` says. @module */
 
 import { assertEquals } from "@std/assert";
 import { deadline } from "@std/async/deadline";
@@ -49,6 +49,8 @@ export class WireServer {
     const byte = new Uint8Array(1);
     const count = await deadline(this.stream.read(byte), PATIENCE_MS).catch(() => null);
     assertEquals(count, null, `not closed, but ${hex(byte)}`);
+    // The client waits for that.
+    this.stream.close();
   }
 
   /** DISCONNECT with this Reason Code, and the end. */
