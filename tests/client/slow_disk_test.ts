@@ -1,0 +1,65 @@
+/** What must not leave before the disk has it, with a disk that the test holds: an outgoing QoS 2 message and what comes
+ * behind it, PUBREL, PUBREC and PUBCOMP. @module */
+
+import { assertEquals } from "@std/assert";
+import { PacketType } from "../../src/packet/mod.ts";
+import { DelayedStore } from "../support/delayed_store.ts";
+import { FakeServer, settle } from "./support.ts";
+
+const { Publish, Puback, Pubrec, Pubrel, Pubcomp, Subscribe, Suback } = PacketType;
+
+async function connected() {
+  const fake = new FakeServer();
+  const store = new DelayedStore();
+  const options = { clientId: "station", keepAlive: 0, properties: { sessionExpiryInterval: 3600 }, outbox: store };
+  const { client, server } = await fake.connect(options);
+  await settle();
+  store.hold();
+  return { client, server, store };
+}
+
+Deno.test("an outgoing QoS 2 message waits for its identifier to be safe, and the QoS 1 message behind it waits, too", async () => {
+  const { client, server, store } = await connected();
+  const before = client.publish("a", "0", { qos: 1 });
+  const published = [client.publish("a", "1", { qos: 2 }), client.publish("a", "2", { qos: 1 })];
+  const first = await server.expect(Publish);
+  assertEquals([first.message.qos, first.packetIdentifier], [1, 1]);
+  await server.acknowledge(Puback, 1);
+  await before;
+  await settle();
+  assertEquals(server.stream.unreadBytes, 0);
+  store.commit();
+  assertEquals((await server.expect(Publish)).message.qos, 2);
+  assertEquals((await server.expect(Publish)).packetIdentifier, 3);
+
+  await server.acknowledge(Pubrec, 2);
+  await settle();
+  assertEquals(server.stream.unreadBytes, 0);
+  store.commit();
+  assertEquals((await server.expect(Pubrel)).packetIdentifier, 2);
+  await server.acknowledge(Pubcomp, 2);
+  await server.acknowledge(Puback, 3);
+  await Promise.all(published);
+  client.drop();
+});
+
+Deno.test("PUBREC waits until the identifier is safe, PUBCOMP until its release is, PUBACK for nothing", async () => {
+  const { client, server, store } = await connected();
+  const subscribing = client.subscribe("a", { qos: 2, onMessage: () => {} });
+  const { packetIdentifier } = await server.expect(Subscribe);
+  await server.send({ type: Suback, packetIdentifier, reasonCodes: [2], properties: {} });
+  await subscribing;
+  await server.publish("a", "1", { qos: 2, packetIdentifier: 7 });
+  await server.publish("a", "2", { qos: 1, packetIdentifier: 8 });
+  assertEquals((await server.expect(Puback)).packetIdentifier, 8);
+  await settle();
+  assertEquals(server.stream.unreadBytes, 0);
+  store.commit();
+  assertEquals((await server.expect(Pubrec)).packetIdentifier, 7);
+  await server.acknowledge(Pubrel, 7);
+  await settle();
+  assertEquals(server.stream.unreadBytes, 0);
+  store.commit();
+  assertEquals((await server.expect(Pubcomp)).packetIdentifier, 7);
+  client.drop();
+});
