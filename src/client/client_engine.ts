@@ -53,6 +53,7 @@ export interface EngineHost {
   abandon(): void;
   /** `tick` is wanted at this time of the monotonic clock, and not before; Infinity = not at all. */
   wakeAt(ms: number): void;
+  /** Called when everything that goes with the change is done: it may call back. */
   stateChanged(state: ClientState, cause: string): void;
 }
 
@@ -269,7 +270,7 @@ export class ClientEngine implements EngineContext, Watched {
     const link = this.#current;
     if (link !== undefined && !this.#leaving.has(link)) link.writer.end();
     this.#forgetLink(error ?? new ClientClosedError("the client has ended"));
-    this.#setState("closed", error === undefined ? "as asked" : error.message);
+    this.state = "closed";
     this.wheel.cancel(this.#retryTimer);
     this.host.abandon();
     const closedError = this.closedError;
@@ -280,6 +281,7 @@ export class ClientEngine implements EngineContext, Watched {
     this.journal.close();
     this.#ready.reject(error ?? closedError);
     if (this.#leaving.size === 0) this.#settleClosed();
+    this.host.stateChanged("closed", error === undefined ? "as asked" : error.message);
   }
 
   // What the parts ask.
@@ -328,9 +330,10 @@ export class ClientEngine implements EngineContext, Watched {
   // CONNECT and CONNACK.
 
   #open(cause: string): void {
-    this.#setState("connecting", cause);
+    this.state = "connecting";
     this.wheel.schedule(this.#connectTimer, this.time.monotonicMs + this.settings.connectTimeoutMs);
     this.host.open();
+    this.host.stateChanged("connecting", cause);
   }
 
   #connectTimedOut(): void {
@@ -379,13 +382,15 @@ export class ClientEngine implements EngineContext, Watched {
     this.link = link.writer;
     this.#connectedAtMs = this.time.monotonicMs;
     this.#keepAlive.connected(this.server.keepAlive);
-    this.#setState("connected", packet.sessionPresent ? "the session goes on" : "a new session");
+    this.state = "connected";
     const { session, subscriptions } = this.#introduction.resumes(packet);
     this.inbox.connected(session);
     this.subscriber.connected(subscriptions);
     this.outbox.connected(session);
     this.#pause.update();
     this.#ready.resolve();
+    // Last: who is told may publish, and what was begun before goes first.
+    this.host.stateChanged("connected", packet.sessionPresent ? "the session goes on" : "a new session");
   }
 
   /** @returns whether the Server is asked again in an older version. */
@@ -428,8 +433,10 @@ export class ClientEngine implements EngineContext, Watched {
     const mayRetry = this.#introduction.hasConnected || this.settings.startOffline;
     if (this.#backoff === undefined || !mayRetry) return this.close(error);
     if (wasConnected) this.#backoff.connectionEnded(this.time.monotonicMs - this.#connectedAtMs);
-    this.#setState("waiting", error.message);
+    this.#introduction.lost();
+    this.state = "waiting";
     this.wheel.schedule(this.#retryTimer, this.time.monotonicMs + this.#backoff.nextDelayMs());
+    this.host.stateChanged("waiting", error.message);
   }
 
   #forgetLink(error: Error): void {
@@ -450,11 +457,6 @@ export class ClientEngine implements EngineContext, Watched {
   #settleClosed(): void {
     if (this.#error === undefined) this.#closed.resolve();
     else this.#closed.reject(this.#error);
-  }
-
-  #setState(state: ClientState, cause: string): void {
-    this.state = state;
-    this.host.stateChanged(state, cause);
   }
 
   #turnEnded(): void {

@@ -60,15 +60,17 @@ export class Introduction {
     return { session: sessionPresent, subscriptions: sessionPresent };
   }
 
-  /** The Server does not know 5.0, or so it seems: it is asked again with 3.1.1, once. After that 5.0 has its turn again.
-   * @returns whether it is asked again now. */
+  /** The attempt has failed. One that met a Server on its way down or up says nothing of its version. */
+  lost(): void {
+    if (!this.hasConnected) this.protocolVersion = this.settings.protocolVersion;
+  }
+
+  /** The Server does not know 5.0, or so it seems: it is asked again with 3.1.1, once.
+   * @returns whether it is. */
   fallBack(): boolean {
     const { mayFallBack, authentication, password, userName, randomClientId } = this.settings;
     if (!mayFallBack || this.hasConnected || authentication !== undefined) return false;
-    if (this.protocolVersion !== 5) {
-      this.protocolVersion = 5;
-      return false;
-    }
+    if (this.protocolVersion !== 5) return false;
     // 3.1.1 cannot say it.
     if (password !== undefined && userName === undefined) return false;
     this.protocolVersion = 4;

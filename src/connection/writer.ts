@@ -181,7 +181,6 @@ export class PacketWriter implements PacketSink {
       traffic.publishesDropped++;
       return "dropped";
     }
-    this.context.observer?.delivered(this.name, message, qos, retain, dup, packetIdentifier, alias);
     if (frame.passThrough) {
       outbound.appendRun(frame.buffer, frame.start, frame.end);
     } else {
@@ -198,6 +197,8 @@ export class PacketWriter implements PacketSink {
     traffic.packetsSent++;
     traffic.publishesSent++;
     traffic.publishBytesSent += message.payloadBytes;
+    // Last: who looks on may send, which makes another frame in the place of this one.
+    this.context.observer?.delivered(this.name, message, qos, retain, dup, packetIdentifier, alias);
     return "sent";
   }
 
