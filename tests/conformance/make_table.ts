@@ -1,11 +1,16 @@
-/** The table of conformance: each normative statement of MQTT 5.0 with the tests that name it.
+/** The table of conformance: each normative statement of MQTT 5.0 with the tests that name it, the server's and the client's.
  * In: statements.tsv, not_observable.tsv, and the names of all tests, as they are registered. Out: docs/conformance.md.
+ * A test below tests/client/ counts for the client, every other one for the server.
  * Run it with `deno task conformance`; table_test.ts holds the table to the tests. @module */
 
 const TESTS = new URL("../", import.meta.url);
 const TABLE = new URL("../../docs/conformance.md", import.meta.url);
 /** Names one cell shows; further ones are counted. */
-const NAMES_SHOWN = 3;
+const NAMES_SHOWN = 2;
+
+/** Which half of Quetzal a test looks at. */
+export const SIDES = ["server", "client"] as const;
+export type Side = typeof SIDES[number];
 
 export interface Statement {
   /** "MQTT-3.3.1-2" */
@@ -23,75 +28,83 @@ export interface NamedTest {
 
 export interface Conformance {
   readonly statements: readonly Statement[];
-  /** Why a statement has no test. */
-  readonly reasons: ReadonlyMap<string, string>;
+  /** Why a statement has no test on a side, by id. */
+  readonly reasons: Readonly<Record<Side, ReadonlyMap<string, string>>>;
   /** By id, in the order of files and of tests in them. */
-  readonly tests: ReadonlyMap<string, readonly NamedTest[]>;
+  readonly tests: Readonly<Record<Side, ReadonlyMap<string, readonly NamedTest[]>>>;
 }
 
 /** Reads everything. Imports every test file, with a `Deno.test` that notes the name and runs nothing. */
 export async function readConformance(): Promise<Conformance> {
   const statements = (await rows("statements.tsv")).map(([id, binds, summary]) => ({ id, binds, summary }));
-  const reasons = new Map((await rows("not_observable.tsv")).map(([id, reason]) => [id, reason]));
-  const tests = new Map<string, NamedTest[]>();
+  const reasons = { server: new Map<string, string>(), client: new Map<string, string>() };
+  for (const [id, side, reason] of await rows("not_observable.tsv")) reasons[sideNamed(side)].set(id, reason);
+  const tests = { server: new Map<string, NamedTest[]>(), client: new Map<string, NamedTest[]>() };
   for (const test of await namedTests()) {
+    const ofSide = tests[test.file.startsWith("client/") ? "client" : "server"];
     for (const [, id] of test.name.matchAll(/\[(MQTT-[^\]]*)\]/g)) {
-      if (!tests.has(id)) tests.set(id, []);
-      tests.get(id)!.push(test);
+      if (!ofSide.has(id)) ofSide.set(id, []);
+      ofSide.get(id)!.push(test);
     }
   }
   return { statements, reasons, tests };
 }
 
-/** Server-binding statements that have neither a test nor a reason. */
-export function missing({ statements, reasons, tests }: Conformance): string[] {
-  return statements.filter(({ id, binds }) => binds !== "client" && !tests.has(id) && !reasons.has(id))
-    .map(({ id }) => id);
+/** Statements that bind this side and have neither a test there nor a reason. */
+export function missing({ statements, reasons, tests }: Conformance, side: Side): string[] {
+  return statements.filter((statement) => bindsSide(statement, side))
+    .filter(({ id }) => !tests[side].has(id) && !reasons[side].has(id)).map(({ id }) => id);
 }
 
 /** Ids in names and among the reasons that are no statements, and reasons for what is tested after all. */
-export function mistaken({ statements, reasons, tests }: Conformance): string[] {
+export function mistaken({ statements, reasons, tests }: Conformance, side: Side): string[] {
   const known = new Set(statements.map(({ id }) => id));
-  const unknown = [...tests.keys(), ...reasons.keys()].filter((id) => !known.has(id));
-  return [...unknown, ...[...reasons.keys()].filter((id) => tests.has(id))].sort();
+  const unknown = [...tests[side].keys(), ...reasons[side].keys()].filter((id) => !known.has(id));
+  return [...unknown, ...[...reasons[side].keys()].filter((id) => tests[side].has(id))].sort();
 }
 
 /** docs/conformance.md */
 export function tableOf(conformance: Conformance): string {
-  const { statements, reasons, tests } = conformance;
-  const count = (of: (statement: Statement) => boolean) => statements.filter(of).length;
-  const bindsServer = ({ binds }: Statement) => binds !== "client";
-  const isTested = ({ id }: Statement) => tests.has(id);
+  const { statements } = conformance;
   const lines = [
     "<!-- deno-fmt-ignore-file -->",
     "# Conformance to MQTT 5.0, statement by statement",
     "",
-    "Each normative statement of the specification, in our own words, and the tests that have its id in their name.",
+    "Each normative statement of the specification, in our own words, and the tests that have its id in their name: those",
+    "of the broker, and those of the client library, which are below `tests/client/`. A statement that binds the other",
+    "side alone may have tests all the same: of how a breach is taken.",
     "Made by `deno task conformance`; not to be edited by hand.",
     "",
     "| | statements | with tests | with a reason |",
     "|---|---|---|---|",
-    `| bind the server | ${count(bindsServer)} | ${count((s) => bindsServer(s) && isTested(s))} | ${
-      count((s) => bindsServer(s) && !isTested(s) && reasons.has(s.id))
-    } |`,
-    `| bind the client alone | ${count((s) => !bindsServer(s))} | ${
-      count((s) => !bindsServer(s) && isTested(s))
-    } (how the server takes a breach) | ${
-      count((s) => !bindsServer(s) && !isTested(s))
-    } (matter of a client library) |`,
+    ...SIDES.map((side) => summaryOf(conformance, side)),
     "",
-    "| id | binds | what it says | tests, below `tests/`, or the reason why there is none |",
-    "|---|---|---|---|",
+    "| id | binds | what it says | the broker's tests, below `tests/` | the client's tests, below `tests/` |",
+    "|---|---|---|---|---|",
   ];
   for (const statement of statements) {
     const { id, binds, summary } = statement;
-    const named = tests.get(id);
-    const shown = named !== undefined
-      ? cellOf(named)
-      : reasons.get(id) ?? (binds === "client" ? "binds the client" : "");
-    lines.push(`| ${id} | ${binds} | ${escape(summary)} | ${named === undefined ? escape(shown) : shown} |`);
+    const cells = SIDES.map((side) => cellOf(conformance, statement, side));
+    lines.push(`| ${id} | ${binds} | ${escape(summary)} | ${cells.join(" | ")} |`);
   }
   return lines.join("\n") + "\n";
+}
+
+function summaryOf({ statements, reasons, tests }: Conformance, side: Side): string {
+  const binding = statements.filter((statement) => bindsSide(statement, side));
+  const tested = binding.filter(({ id }) => tests[side].has(id));
+  const excused = binding.filter(({ id }) => !tests[side].has(id) && reasons[side].has(id));
+  return `| bind the ${side} | ${binding.length} | ${tested.length} | ${excused.length} |`;
+}
+
+function bindsSide({ binds }: Statement, side: Side): boolean {
+  return binds === side || binds === "both";
+}
+
+function sideNamed(name: string): Side {
+  const side = SIDES.find((side) => side === name);
+  if (side === undefined) throw new Error(`not_observable.tsv: ${name} is no side`);
+  return side;
 }
 
 /** What the file holds now; "" when it is not there. */
@@ -104,8 +117,10 @@ export async function writtenTable(): Promise<string> {
   }
 }
 
-/** One from each file first: a reader sees where a statement is tested. */
-function cellOf(tests: readonly NamedTest[]): string {
+/** The tests, or the reason why there is none; one from each file first: a reader sees where a statement is tested. */
+function cellOf({ reasons, tests: all }: Conformance, statement: Statement, side: Side): string {
+  const tests = all[side].get(statement.id);
+  if (tests === undefined) return escape(reasons[side].get(statement.id) ?? "–");
   const firsts = tests.filter((test, i) => tests.findIndex(({ file }) => file === test.file) === i);
   const shown = [...firsts, ...tests.filter((test) => !firsts.includes(test))].slice(0, NAMES_SHOWN);
   const cells = shown.map(({ file, name }) => {
@@ -169,12 +184,15 @@ async function testFiles(folder: string): Promise<string[]> {
 if (import.meta.main) {
   const conformance = await readConformance();
   await Deno.writeTextFile(TABLE, tableOf(conformance));
-  const without = missing(conformance);
-  console.log(`docs/conformance.md written; ${without.length} statements lack a test and a reason`);
-  if (without.length > 0) console.log(without.join("\n"));
-  const wrong = mistaken(conformance);
-  if (wrong.length > 0) {
-    console.log(`ids that are no statements, or that have a test and a reason:\n${wrong.join("\n")}`);
+  console.log("docs/conformance.md written");
+  for (const side of SIDES) {
+    const without = missing(conformance, side);
+    console.log(`${side}: ${without.length} statements lack a test and a reason`);
+    if (without.length > 0) console.log(without.join("\n"));
+    const wrong = mistaken(conformance, side);
+    if (wrong.length > 0) {
+      console.log(`ids that are no statements, or that have a test and a reason:\n${wrong.join("\n")}`);
+    }
   }
   Deno.exit(0);
 }
