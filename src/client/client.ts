@@ -164,7 +164,8 @@ export interface Subscription extends AsyncIterable<Message>, AsyncDisposable {
   readonly topicFilters: readonly string[];
   /** One for each filter: the QoS that was granted. Refused ones: the promise of `subscribe` rejects if all are. */
   readonly reasonCodes: readonly ReasonCode[];
-  /** Ends the loop; resolves when UNSUBACK has come. May be called again. */
+  /** Ends the loop; resolves when UNSUBACK has come. Without a connection at once: the next one tells the Server. May be
+   * called again. */
   unsubscribe(): Promise<void>;
 }
 
@@ -199,6 +200,10 @@ export interface Client extends AsyncDisposable {
   publish(topicName: string, payload: string | Uint8Array, options?: PublishOptions): Promise<PublishResult>;
   /** Resolves with SUBACK. @throws SubscribeRefusedError when no filter was granted. */
   subscribe(topicFilters: string | readonly string[], options?: SubscribeOptions): Promise<Subscription>;
+  /** UNSUBSCRIBE for filters that an earlier process left in the session: what a `Subscription` of this client holds, that
+   * ends. Waits for a connection; resolves with UNSUBACK, one Reason Code for each (3.x: always Success).
+   * @throws TypeError for a filter that a `Subscription` holds; ClientClosedError. */
+  unsubscribe(topicFilters: string | readonly string[]): Promise<readonly ReasonCode[]>;
   /** Publishes with a Response Topic of its own and Correlation Data; resolves with the first answer. §4.10 */
   request(topicName: string, payload: string | Uint8Array, options?: RequestOptions): Promise<Message>;
   /** Runs the Authentication Method again. §4.12.1 */

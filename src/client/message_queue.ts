@@ -4,8 +4,14 @@ import { RingQueue } from "../base/ring_queue.ts";
 import { ReceivedMessage } from "./received_message.ts";
 
 /** Who reads. */
-interface Reader {
+export interface MessageReader {
+  /** Called before the promise of `next` resolves. */
   taken(message: ReceivedMessage): void;
+}
+
+/** One that waits for a message. */
+interface Waiting {
+  readonly reader: MessageReader;
   resolve(result: IteratorResult<ReceivedMessage, undefined>): void;
   reject(error: unknown): void;
 }
@@ -22,7 +28,7 @@ const LONG_BYTES = 128 * 1024;
 
 export class MessageQueue {
   readonly #unread = new RingQueue<ReceivedMessage>();
-  readonly #readers: Reader[] = [];
+  #waiting: Waiting[] = [];
   #unreadBytes = 0;
   #end: { readonly error: Error | undefined } | undefined = undefined;
 
@@ -38,26 +44,25 @@ export class MessageQueue {
   }
 
   push(message: ReceivedMessage): void {
-    const reader = this.#readers.shift();
-    if (reader !== undefined) {
-      reader.taken(message);
-      return reader.resolve({ done: false, value: message });
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) {
+      waiting.reader.taken(message);
+      return waiting.resolve({ done: false, value: message });
     }
     this.#unread.push(message);
     if (message.qos === 0) this.#unreadChanged(ReceivedMessage.bytes(message));
   }
 
-  /** The next message, when there is one. What came before the end can be read after it.
-   * @param taken called with it, before the promise resolves. */
-  next(taken: (message: ReceivedMessage) => void): Promise<IteratorResult<ReceivedMessage, undefined>> {
+  /** The next message, when there is one. What came before the end can be read after it. */
+  next(reader: MessageReader): Promise<IteratorResult<ReceivedMessage, undefined>> {
     const message = this.#unread.shift();
     if (message !== undefined) {
       if (message.qos === 0) this.#unreadChanged(-ReceivedMessage.bytes(message));
-      taken(message);
+      reader.taken(message);
       return Promise.resolve({ done: false, value: message });
     }
     if (this.#end === undefined) {
-      return new Promise((resolve, reject) => this.#readers.push({ taken, resolve, reject }));
+      return new Promise((resolve, reject) => this.#waiting.push({ reader, resolve, reject }));
     }
     return this.#end.error === undefined ? Promise.resolve(DONE) : Promise.reject(this.#end.error);
   }
@@ -66,10 +71,18 @@ export class MessageQueue {
   end(error: Error | undefined): void {
     if (this.#end !== undefined) return;
     this.#end = { error };
-    for (const reader of this.#readers.splice(0)) {
-      if (error === undefined) reader.resolve(DONE);
-      else reader.reject(error);
+    for (const waiting of this.#waiting.splice(0)) {
+      if (error === undefined) waiting.resolve(DONE);
+      else waiting.reject(error);
     }
+  }
+
+  /** The reader waits no longer: what comes is for others. */
+  leave(reader: MessageReader): void {
+    const left = this.#waiting.filter((waiting) => waiting.reader === reader);
+    if (left.length === 0) return;
+    this.#waiting = this.#waiting.filter((waiting) => waiting.reader !== reader);
+    for (const { resolve } of left) resolve(DONE);
   }
 
   /** The program does not want what it has not read. */

@@ -28,7 +28,7 @@ import { ConnectionLostError, NotConnectedError } from "./errors.ts";
 import { Link, type LinkContext } from "./link.ts";
 import { MessageMaker } from "./message_maker.ts";
 import { MqttSubscription } from "./mqtt_subscription.ts";
-import { newSubscription } from "./new_subscription.ts";
+import { checkFilters, newSubscription } from "./new_subscription.ts";
 import { ObserverAdapter } from "./observer_adapter.ts";
 import type { OpenStream } from "./open_stream.ts";
 import { OutboxMessage } from "./outbox_message.ts";
@@ -125,7 +125,7 @@ export class MqttClient implements Client, EngineHost {
     const filters = typeof topicFilters === "string" ? [topicFilters] : topicFilters;
     const active = newSubscription(filters, options, this.#subscriptionIdentifier++, engine.inbox);
     engine.time.begin();
-    const subscription = new MqttSubscription(active, engine.inbox, (ended) => this.#unsubscribe(ended));
+    const subscription = new MqttSubscription(active, engine.inbox, (ended) => this.#end(ended));
     // What came for it before goes before what comes from now on.
     engine.inbox.claim(active.queue, (topicName) => active.matches(topicName));
     try {
@@ -141,6 +141,17 @@ export class MqttClient implements Client, EngineHost {
       subscription.deliver(onMessage).catch((error) => engine.close(asError(error)));
     }
     return subscription;
+  }
+
+  async unsubscribe(topicFilters: string | readonly string[]): Promise<readonly ReasonCode[]> {
+    const { engine } = this;
+    if (engine.state === "closed") throw engine.closedError;
+    const filters = typeof topicFilters === "string" ? [topicFilters] : [...topicFilters];
+    checkFilters(filters);
+    const held = filters.find((filter) => engine.table.isHeld(filter));
+    if (held !== undefined) throw new TypeError(`a Subscription holds ${JSON.stringify(held)}: end that`);
+    engine.time.begin();
+    return await engine.subscriber.unsubscribe(filters);
   }
 
   request(topicName: string, payload: string | Uint8Array, options: RequestOptions = {}): Promise<Message> {
@@ -230,9 +241,9 @@ export class MqttClient implements Client, EngineHost {
     queueMicrotask(() => this.engine.close(asError(error)));
   }
 
-  #unsubscribe(active: ActiveSubscription): Promise<void> {
+  #end(active: ActiveSubscription): Promise<void> {
     this.engine.time.begin();
-    return this.engine.subscriber.unsubscribe(active);
+    return this.engine.subscriber.end(active);
   }
 
   #packetObserver(): PacketObserver | undefined {

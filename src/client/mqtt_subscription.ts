@@ -3,7 +3,7 @@
 import type { ReasonCode } from "../packet/reason_code.ts";
 import type { ActiveSubscription } from "./active_subscription.ts";
 import type { Message, Subscription } from "./client.ts";
-import type { QueueOwner } from "./message_queue.ts";
+import type { MessageReader, QueueOwner } from "./message_queue.ts";
 import type { ReceivedMessage } from "./received_message.ts";
 
 export class MqttSubscription implements Subscription {
@@ -62,7 +62,7 @@ export class MqttSubscription implements Subscription {
   }
 }
 
-class MessageIterator implements AsyncIterator<Message, undefined, void> {
+class MessageIterator implements AsyncIterator<Message, undefined, void>, MessageReader {
   /** Handed to the program, which is not done with it. */
   #current: ReceivedMessage | undefined = undefined;
 
@@ -70,12 +70,19 @@ class MessageIterator implements AsyncIterator<Message, undefined, void> {
 
   next(): Promise<IteratorResult<Message, undefined>> {
     this.#finish();
-    return this.active.queue.next((message) => this.#current = message);
+    return this.active.queue.next(this);
   }
 
   return(): Promise<IteratorReturnResult<undefined>> {
     this.#finish();
+    this.active.queue.leave(this);
     return Promise.resolve({ done: true, value: undefined });
+  }
+
+  /** A program may ask for several before the first one comes: with the next it has had the one before. */
+  taken(message: ReceivedMessage): void {
+    this.#finish();
+    this.#current = message;
   }
 
   #finish(): void {

@@ -18,14 +18,26 @@ import type { EngineContext } from "./engine_context.ts";
 import { MqttError, SubscribeRefusedError } from "./errors.ts";
 import type { SubscriptionTable } from "./subscription_table.ts";
 
-interface Request {
-  readonly type: 8 | 10;
+interface SubscribeRequest {
+  readonly type: 8;
   readonly subscription: ActiveSubscription;
   readonly topicFilters: readonly string[];
   sentAtMs: number;
   resolve(): void;
   reject(error: Error): void;
 }
+
+interface UnsubscribeRequest {
+  readonly type: 10;
+  /** A subscription of the program has ended, which need not wait for a connection. */
+  readonly isOfSubscription: boolean;
+  readonly topicFilters: readonly string[];
+  sentAtMs: number;
+  resolve(reasonCodes: readonly ReasonCode[]): void;
+  reject(error: Error): void;
+}
+
+type Request = SubscribeRequest | UnsubscribeRequest;
 
 export class Subscriber {
   /** By Packet Identifier, in the order of sending. */
@@ -54,15 +66,17 @@ export class Subscriber {
     return new Promise((resolve, reject) => this.#ask(subscribeRequest(subscription, resolve, reject)));
   }
 
-  /** The subscription gets nothing any more from now on. */
-  unsubscribe(subscription: ActiveSubscription): Promise<void> {
+  /** The subscription gets nothing any more from now on. Resolves with UNSUBACK or the end of the connection. */
+  async end(subscription: ActiveSubscription): Promise<void> {
     subscription.isEnded = true;
     const topicFilters = this.table.ownFilters(subscription);
     this.table.remove(subscription);
-    if (topicFilters.length === 0) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.#ask({ type: PacketType.Unsubscribe, subscription, topicFilters, sentAtMs: Infinity, resolve, reject });
-    });
+    if (topicFilters.length > 0) await this.#unsubscribe(topicFilters, true);
+  }
+
+  /** Of what no subscription of the program holds. Resolves with UNSUBACK. */
+  unsubscribe(topicFilters: readonly string[]): Promise<readonly ReasonCode[]> {
+    return this.#unsubscribe(topicFilters, false);
   }
 
   /** CONNACK has come. */
@@ -73,9 +87,12 @@ export class Subscriber {
       for (const subscription of this.table.values()) if (subscription.isGranted) this.#restore(subscription);
     }
     for (const request of waiting) {
+      if (sessionPresent) this.#ask(request);
       // Without the session there is nothing to end.
-      if (request.type === PacketType.Unsubscribe && !sessionPresent) request.resolve();
-      else this.#ask(request);
+      else if (request.type === PacketType.Unsubscribe) {
+        request.resolve(request.topicFilters.map(() => ReasonCode.NoSubscriptionExisted));
+      } // One that was granted before is restored already.
+      else if (!request.subscription.isGranted) this.#ask(request);
     }
   }
 
@@ -83,14 +100,14 @@ export class Subscriber {
     for (const [packetIdentifier, request] of this.#open) {
       this.identifiers.release(packetIdentifier);
       request.sentAtMs = Infinity;
-      this.#waiting.push(request);
+      this.#wait(request);
     }
     this.#open.clear();
   }
 
   suback({ packetIdentifier, reasonCodes, properties }: SubackPacket): void {
     const request = this.#take(packetIdentifier, PacketType.Subscribe, reasonCodes.length);
-    if (request === undefined) return;
+    if (request?.type !== PacketType.Subscribe) return;
     const { subscription } = request;
     const isFirst = !subscription.isGranted;
     if (isFirst) subscription.reasonCodes = reasonCodes;
@@ -107,26 +124,41 @@ export class Subscriber {
   }
 
   unsuback({ packetIdentifier, reasonCodes }: UnsubackPacket): void {
-    const count = this.context.protocolVersion === 5 ? reasonCodes.length : undefined;
-    this.#take(packetIdentifier, PacketType.Unsubscribe, count)?.resolve();
+    const hasCodes = this.context.protocolVersion === 5;
+    const request = this.#take(packetIdentifier, PacketType.Unsubscribe, hasCodes ? reasonCodes.length : undefined);
+    if (request?.type !== PacketType.Unsubscribe) return;
+    request.resolve(hasCodes ? reasonCodes : request.topicFilters.map(() => ReasonCode.Success));
   }
 
   /** The client has ended. */
   close(error: Error): void {
     for (const request of [...this.#open.values(), ...this.#waiting]) {
       // What ends with the client has ended.
-      if (request.type === PacketType.Unsubscribe) request.resolve();
+      if (request.type === PacketType.Unsubscribe && request.isOfSubscription) request.resolve([]);
       else request.reject(error);
     }
     this.#open.clear();
     this.#waiting = [];
   }
 
+  #unsubscribe(topicFilters: readonly string[], isOfSubscription: boolean): Promise<readonly ReasonCode[]> {
+    const type = PacketType.Unsubscribe;
+    return new Promise((resolve, reject) => {
+      this.#ask({ type, isOfSubscription, topicFilters, sentAtMs: Infinity, resolve, reject });
+    });
+  }
+
+  /** For the next connection. */
+  #wait(request: Request): void {
+    this.#waiting.push(request);
+    if (request.type === PacketType.Unsubscribe && request.isOfSubscription) request.resolve([]);
+  }
+
   #ask(request: Request): void {
     const { link, server, time } = this.context;
     // Ended before it was sent.
     if (request.type === PacketType.Subscribe && request.subscription.isEnded) return request.resolve();
-    if (link === undefined) return void this.#waiting.push(request);
+    if (link === undefined) return this.#wait(request);
     if (request.type === PacketType.Subscribe) {
       const refusal = refusalBefore(server, request.topicFilters);
       if (refusal !== undefined) return this.#refused(request, ...refusal);
@@ -143,11 +175,13 @@ export class Subscriber {
     } else this.context.sent(true);
   }
 
-  #send(packetIdentifier: number, { type, subscription, topicFilters }: Request): boolean {
+  #send(packetIdentifier: number, request: Request): boolean {
+    const { type, topicFilters } = request;
     const link = this.context.link!;
+    if (type === PacketType.Unsubscribe) return link.send({ type, packetIdentifier, topicFilters, properties: {} });
+    const { subscription } = request;
     const userProperties = subscription.userProperties;
     const properties: Properties = userProperties === undefined ? {} : { userProperties: [...userProperties] };
-    if (type === PacketType.Unsubscribe) return link.send({ type, packetIdentifier, topicFilters, properties: {} });
     const { subscriptionIdentifierAvailable } = this.context.server;
     if (subscriptionIdentifierAvailable) properties.subscriptionIdentifiers = [subscription.identifier];
     this.table.announced(subscription, subscriptionIdentifierAvailable ? subscription.identifier : 0);
@@ -171,15 +205,14 @@ export class Subscriber {
   }
 
   #refused(request: Request, reasonCode: ReasonCode, reasonString: string | undefined): void {
-    const { subscription, topicFilters } = request;
+    let what = "unsubscribing from";
     if (request.type === PacketType.Subscribe) {
-      subscription.isEnded = true;
-      this.table.remove(subscription);
+      what = "subscribing to";
+      request.subscription.isEnded = true;
+      this.table.remove(request.subscription);
     }
-    const what = `${request.type === PacketType.Subscribe ? "subscribing to" : "unsubscribing from"} ${
-      topicFilters.map((filter) => JSON.stringify(filter)).join(", ")
-    }`;
-    request.reject(new SubscribeRefusedError(what, reasonCode, reasonString));
+    const filters = request.topicFilters.map((filter) => JSON.stringify(filter)).join(", ");
+    request.reject(new SubscribeRefusedError(`${what} ${filters}`, reasonCode, reasonString));
   }
 
   /** @param count of Reason Codes; undefined = the version has none. */
@@ -190,7 +223,7 @@ export class Subscriber {
       this.context.violated("§3.8.4", `${name} for identifier ${packetIdentifier}, which awaits none`);
       return undefined;
     }
-    const expected = type === PacketType.Subscribe ? request.subscription.filters.length : request.topicFilters.length;
+    const expected = request.topicFilters.length;
     if (count !== undefined && count !== expected) {
       const statement = type === PacketType.Subscribe ? "MQTT-3.8.4-6" : "MQTT-3.11.3-1";
       this.context.violated(statement, `${name} has ${count} Reason Codes for ${expected} filters`);
@@ -206,7 +239,7 @@ function subscribeRequest(
   subscription: ActiveSubscription,
   resolve: () => void,
   reject: (error: Error) => void,
-): Request {
+): SubscribeRequest {
   const topicFilters = subscription.filters.map(({ request }) => request.topicFilter);
   return { type: PacketType.Subscribe, subscription, topicFilters, sentAtMs: Infinity, resolve, reject };
 }

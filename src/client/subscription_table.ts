@@ -33,7 +33,7 @@ export class SubscriptionTable {
   remove(subscription: ActiveSubscription): void {
     this.#subscriptions.delete(subscription);
     for (const { request, topicFilter } of subscription.filters) {
-      if (!this.#isHeld(request.topicFilter)) this.#identifiers.delete(request.topicFilter);
+      if (!this.isHeld(request.topicFilter)) this.#identifiers.delete(request.topicFilter);
       this.#ended.add(topicFilter);
       if (this.#ended.size > ENDED_KEPT) this.#ended.delete(this.#ended.values().next().value!);
     }
@@ -60,7 +60,7 @@ export class SubscriptionTable {
   /** Of the subscription's filters those that no other one has. */
   ownFilters(subscription: ActiveSubscription): string[] {
     const filters = subscription.filters.map(({ request }) => request.topicFilter);
-    return [...new Set(filters)].filter((filter) => !this.#isHeld(filter, subscription));
+    return [...new Set(filters)].filter((filter) => !this.isHeld(filter, subscription));
   }
 
   targets({ message, subscriptionIdentifiers }: PublishPacket): readonly MessageQueue[] {
@@ -95,7 +95,8 @@ export class SubscriptionTable {
     return match;
   }
 
-  #isHeld(fullFilter: string, except?: ActiveSubscription): boolean {
+  /** A subscription has this full filter. */
+  isHeld(fullFilter: string, except?: ActiveSubscription): boolean {
     for (const subscription of this.#subscriptions) {
       if (subscription === except) continue;
       if (subscription.filters.some(({ request }) => request.topicFilter === fullFilter)) return true;

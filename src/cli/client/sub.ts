@@ -124,6 +124,8 @@ function readWish(given: GivenClientOptions, task: ClientTask): Wish {
   }
   requireFilters("-t", filters);
   requireFilters("-U", unsubscribed);
+  const both = unsubscribed.find((filter) => filters.includes(filter));
+  if (both !== undefined) throw new UsageError(`-t and -U both name ${JSON.stringify(both)}`);
   if (given.operands.length > 0) {
     throw new UsageError(`"${given.operands[0]}" stands alone; -t says what to subscribe to`);
   }
@@ -195,7 +197,7 @@ class Run {
       userProperties: connection.properties.subscribe.userProperties,
     });
     if (subscription !== undefined) this.#complainOfRefused(subscription);
-    for (const filter of unsubscribed) await this.#unsubscribe(filter);
+    if (unsubscribed.length > 0) await this.#unsubscribe(unsubscribed);
     if (endsSubscribed) return this.#end(0);
     if (tree !== undefined) this.#awaitPause();
     if (subscription === undefined) return;
@@ -206,13 +208,11 @@ class Run {
     }
   }
 
-  /** Its own messages are of no interest; with Retain Handling 2, there are no retained ones. */
-  async #unsubscribe(filter: string): Promise<void> {
-    const subscription = await this.#client.subscribe(filter, { retainHandling: 2, onMessage: () => {} });
-    await subscription.unsubscribe();
+  async #unsubscribe(topicFilters: readonly string[]): Promise<void> {
+    this.#complainOfRefused({ topicFilters, reasonCodes: await this.#client.unsubscribe(topicFilters) });
   }
 
-  #complainOfRefused({ topicFilters, reasonCodes }: Subscription): void {
+  #complainOfRefused({ topicFilters, reasonCodes }: Pick<Subscription, "topicFilters" | "reasonCodes">): void {
     reasonCodes.forEach((code, at) => {
       if (code >= 0x80) this.#task.complain(`the broker refuses ${topicFilters[at]}: ${reasonName(code)}`);
     });
