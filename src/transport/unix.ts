@@ -23,15 +23,19 @@ let arrivals = 0;
  * NotSupported on Windows, TypeError for a path that is too long, PermissionDenied, NotFound without the folder. */
 export async function listenUnix(options: UnixOptions): Promise<Listener> {
   const { path, mode = MODE } = options;
-  if (Deno.build.os === "windows") {
-    throw new Deno.errors.NotSupported(`${path}: Windows has no Unix sockets here; listen on 127.0.0.1 instead`);
-  }
+  requireUnixSockets(path, Deno.build.os);
   const bytes = new TextEncoder().encode(path).length;
   if (bytes > PATH_BYTES_MAX) {
     throw new TypeError(`${path}: a socket's path has at most ${PATH_BYTES_MAX} bytes, and this one has ${bytes}`);
   }
   await removeStale(path);
   return new UnixListener(path, listenPrivately(path), mode);
+}
+
+/** @throws NotSupported on Windows */
+export function requireUnixSockets(path: string, system: typeof Deno.build.os): void {
+  if (system !== "windows") return;
+  throw new Deno.errors.NotSupported(`${path}: Windows has no Unix sockets here; listen on 127.0.0.1 instead`);
 }
 
 /** For clients and tests. */

@@ -73,7 +73,7 @@ accessTest("mosquitto_pub and mosquitto_sub are told what they may not do", [mos
       assertStringIncludes(denied.complaints + denied.printed, "All subscription requests were denied");
     });
   }
-  await broker.logged(/PUBLISH of \S+ to site\/sensor-2\/temperature refused: Not authorized/);
+  await broker.logged(/PUBLISH of \S+, u'[^']+', to site\/sensor-2\/temperature refused: Not authorized/);
 });
 
 accessTest("Paho comes in with user name and password, and is told what it may not do", [paho], async (t) => {

@@ -3,7 +3,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
 import type { Listener } from "../../src/transport/listener.ts";
-import { connectUnix, listenUnix } from "../../src/transport/unix.ts";
+import { connectUnix, listenUnix, requireUnixSockets } from "../../src/transport/unix.ts";
 import { byteStreamSuite } from "./byte_stream_suite.ts";
 
 const isWindows = Deno.build.os === "windows";
@@ -113,10 +113,7 @@ test("listenUnix() takes a path as long as the system does, and says of a longer
   await assertRejects(() => listenUnix({ path: `${longest}x` }), TypeError, `at most ${max} bytes, and this one has`);
 });
 
-Deno.test({
-  name: "listenUnix() says on Windows what to do instead",
-  ignore: !isWindows,
-  fn: async () => {
-    await assertRejects(() => listenUnix({ path: "x" }), Deno.errors.NotSupported, "127.0.0.1");
-  },
+Deno.test("requireUnixSockets() says on Windows what to do instead", () => {
+  assertThrows(() => requireUnixSockets("x", "windows"), Deno.errors.NotSupported, "127.0.0.1");
+  requireUnixSockets("x", "linux");
 });
