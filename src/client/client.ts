@@ -99,7 +99,8 @@ export interface ClientOptions {
    * process. It holds the sessions of one client; closing it is the caller's. Needs a `clientId` and a
    * `sessionExpiryInterval` (5.0) or `cleanStart: false` (3.x). */
   readonly outbox?: Store;
-  /** What waits in the outbox; a publish beyond rejects with `OutboxFullError`. Default 100,000 messages, 64 MiB. */
+  /** What waits in the outbox, and beside it at QoS 0 to be written; a publish beyond rejects with `OutboxFullError`. Default
+   * 100,000 messages, 64 MiB. */
   readonly outboxMessagesMax?: number;
   readonly outboxBytesMax?: number;
   /** Bytes of QoS 0 messages that wait to be written; `publish` waits beyond. Default 1 MiB. */

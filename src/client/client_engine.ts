@@ -288,7 +288,11 @@ export class ClientEngine implements EngineContext, Watched {
 
   get awaitsAnswer(): boolean {
     return this.#expectsMessages || this.outbox.awaitsAnswer || this.subscriber.awaitsAnswer ||
-      this.#authentication.awaitsAnswer;
+      this.#authentication.awaitsAnswer || this.direct.isWaiting;
+  }
+
+  awaiting(): void {
+    this.#pause.update();
   }
 
   sent(isQuestion: boolean): void {

@@ -1,15 +1,16 @@
 /** Messages of QoS 0: handed to the connection at once, or when it has room again. They are lost with it. §4.3.1 @module */
 
 import { RingQueue } from "../base/ring_queue.ts";
-import type { ApplicationMessage } from "../packet/application_message.ts";
+import { type ApplicationMessage, deliveryBytes } from "../packet/application_message.ts";
 import type { PublishResult } from "./client.ts";
 import type { EngineContext } from "./engine_context.ts";
-import { NotConnectedError } from "./errors.ts";
+import { NotConnectedError, OutboxFullError } from "./errors.ts";
 import { type PublishWaiter, SUCCESS } from "./outbox_message.ts";
 import { refusalBefore, sizeRefusal } from "./publish_limits.ts";
 
 interface WaitingMessage extends PublishWaiter {
   readonly message: ApplicationMessage;
+  readonly bytes: number;
   readonly retain: boolean;
 }
 
@@ -18,8 +19,14 @@ const SENT: Promise<PublishResult> = Promise.resolve(SUCCESS);
 
 export class DirectPublisher {
   readonly #waiting = new RingQueue<WaitingMessage>();
+  #waitingBytes = 0;
 
   constructor(readonly context: EngineContext) {}
+
+  /** Somebody waits for room. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
 
   publish(message: ApplicationMessage, retain: boolean): Promise<PublishResult> {
     const { link, server } = this.context;
@@ -31,8 +38,7 @@ export class DirectPublisher {
     const outcome = this.#waiting.length > 0 ? "dropped" : this.#send(message, retain);
     if (outcome === "sent") return SENT;
     if (outcome === "too large") return Promise.reject(sizeRefusal(server));
-    const kept = message.owned();
-    return new Promise((resolve, reject) => this.#waiting.push({ message: kept, retain, resolve, reject }));
+    return this.#wait(message, retain);
   }
 
   /** The connection has room again. */
@@ -41,6 +47,7 @@ export class DirectPublisher {
       const outcome = this.#send(waiting.message, waiting.retain);
       if (outcome === "dropped") return;
       this.#waiting.shift();
+      this.#waitingBytes -= waiting.bytes;
       if (outcome === "sent") waiting.resolve(SUCCESS);
       else waiting.reject(sizeRefusal(this.context.server));
     }
@@ -49,7 +56,23 @@ export class DirectPublisher {
   disconnected(): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
+    this.#waitingBytes = 0;
     for (const { reject } of waiting) reject(notConnected());
+  }
+
+  #wait(message: ApplicationMessage, retain: boolean): Promise<PublishResult> {
+    const { outboxMessagesMax, outboxBytesMax } = this.context.settings;
+    const kept = message.owned();
+    const bytes = deliveryBytes(kept, undefined);
+    if (this.#waiting.length >= outboxMessagesMax || this.#waitingBytes + bytes > outboxBytesMax) {
+      const limit = `${outboxMessagesMax} messages, ${outboxBytesMax} bytes`;
+      return Promise.reject(new OutboxFullError(`as many messages of QoS 0 wait as may (${limit})`));
+    }
+    this.#waitingBytes += bytes;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ message: kept, bytes, retain, resolve, reject });
+      if (this.#waiting.length === 1) this.context.awaiting();
+    });
   }
 
   #send(message: ApplicationMessage, retain: boolean): "sent" | "too large" | "dropped" {

@@ -19,8 +19,10 @@ export interface EngineContext {
   readonly link: PacketWriter | undefined;
   /** What the last CONNACK said. */
   readonly server: ServerLimits;
-  /** Something is awaited that only the Server can say: an acknowledgement. */
+  /** Something is awaited that only the Server can give: an acknowledgement, room for what is to be written. */
   readonly awaitsAnswer: boolean;
+  /** Something is awaited from now on without a packet of ours. */
+  awaiting(): void;
   /** A packet was handed to the connection. @param isQuestion it awaits an answer. */
   sent(isQuestion: boolean): void;
   /** The Server broke the protocol: DISCONNECT says so, and the connection ends. Default Reason Code: Protocol Error. */

@@ -5,6 +5,7 @@ import type { Client, Message, RequestOptions, Subscription } from "./client.ts"
 import { ClientClosedError, MqttError, RequestTimeoutError } from "./errors.ts";
 
 const TIMEOUT_MS = 10_000;
+const TIMER_MS_MAX = 0x7fff_ffff;
 /** Of the Response Topic, and of the Correlation Data: nobody guesses one. */
 const RANDOM_BYTES = 16;
 
@@ -30,7 +31,9 @@ export class Requester {
     const { promise, resolve, reject } = Promise.withResolvers<Message>();
     const correlationData = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
     const key = correlationData.toHex();
-    const timer = setTimeout(() => reject(new RequestTimeoutError(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    const timeOut = () => reject(new RequestTimeoutError(`no answer within ${timeoutMs} ms`));
+    // A timer of the machine takes what is beyond its range for 0.
+    const timer = timeoutMs > TIMER_MS_MAX ? undefined : setTimeout(timeOut, timeoutMs);
     const abort = () => reject(signal!.reason);
     signal?.addEventListener("abort", abort, { once: true });
     this.#watchTheEnd();
@@ -38,7 +41,7 @@ export class Requester {
     this.waiting(this.#open.size);
     try {
       // A failure before the answer ends the waiting, too.
-      this.#send(topicName, payload, publishOptions, correlationData).catch(reject);
+      this.#send(topicName, payload, publishOptions, correlationData, key).catch(reject);
       return await promise;
     } finally {
       clearTimeout(timer);
@@ -63,8 +66,11 @@ export class Requester {
     payload: string | Uint8Array,
     options: RequestOptions,
     correlationData: Uint8Array,
+    key: string,
   ): Promise<void> {
     await (this.#subscription ??= this.#subscribe());
+    // The caller has been told that nothing came of it: it must not be done after all.
+    if (!this.#open.has(key)) return;
     const properties = { ...options.properties, responseTopic: this.#topicName!, correlationData };
     const { reasonCode } = await this.client.publish(topicName, payload, { ...options, properties });
     if (reasonCode === ReasonCode.NoMatchingSubscribers) throw new MqttError("nobody takes requests there");

@@ -22,9 +22,9 @@ export function listenTcp(options: TcpOptions): Listener {
   return new TcpListener(Deno.listen({ transport: "tcp", hostname: plainHost(host), port, tcpBacklog }));
 }
 
-/** Opens a Network Connection to a port: for clients and tests. */
-export async function connectTcp(host: string, port: number): Promise<ByteStream> {
-  return streamOf(await Deno.connect({ transport: "tcp", hostname: plainHost(host), port }));
+/** Opens a Network Connection to a port: for clients and tests. @param signal gives up while it is opened. */
+export async function connectTcp(host: string, port: number, signal?: AbortSignal): Promise<ByteStream> {
+  return streamOf(await Deno.connect({ transport: "tcp", hostname: plainHost(host), port, signal }));
 }
 
 export type TcpAcceptor = Acceptor<Deno.TcpConn> & Pick<Deno.TcpListener, "addr">;
