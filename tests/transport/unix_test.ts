@@ -1,6 +1,6 @@
 /** src/transport/unix.ts, with real sockets. @module */
 
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
 import type { Listener } from "../../src/transport/listener.ts";
 import { connectUnix, listenUnix, requireUnixSockets } from "../../src/transport/unix.ts";
