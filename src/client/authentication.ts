@@ -19,6 +19,8 @@ export class Authentication {
   /** Who has asked for re-authentication. */
   #waiter: Waiter | undefined = undefined;
   #sentAtMs = Infinity;
+  /** The method works on an answer. */
+  #isAsked = false;
 
   /** @param failed the method does not trust the Server, or has thrown: the connection ends. */
   constructor(
@@ -62,6 +64,8 @@ export class Authentication {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiter = { resolve, reject };
     this.#link = link;
+    this.#sentAtMs = Infinity;
+    this.#isAsked = false;
     const conversation = this.#conversation = this.method.begin();
     this.#ask(conversation, () => conversation.first(), (data) => this.#send(ReasonCode.ReAuthenticate, data));
     return promise;
@@ -77,6 +81,8 @@ export class Authentication {
     // Only Success may leave it out, with all else.
     const isOfMethod = authenticationMethod === this.method.name || authenticationMethod === undefined;
     if (!isOfMethod) return this.context.violated("MQTT-4.12.0-5", "AUTH has another Authentication Method");
+    // Each step may cost seconds of work: a Server that does not wait for its answer gets none.
+    if (this.#isAsked) return this.context.violated("§4.12", "AUTH before the last one was answered");
     if (packet.reasonCode === ReasonCode.ContinueAuthentication) {
       const answer = (data: Uint8Array | undefined) => this.#send(ReasonCode.ContinueAuthentication, data);
       return this.#ask(conversation, () => conversation.next(authenticationData), answer);
@@ -93,6 +99,7 @@ export class Authentication {
   disconnected(error: Error): void {
     this.#link = undefined;
     this.#conversation = undefined;
+    this.#isAsked = false;
     this.#waiter?.reject(error);
     this.#waiter = undefined;
   }
@@ -115,8 +122,10 @@ export class Authentication {
     try {
       const value = step();
       if (!(value instanceof Promise)) return answer(value);
+      this.#isAsked = true;
       value.then((result) => {
         if (this.#conversation !== conversation) return;
+        this.#isAsked = false;
         this.context.time.begin();
         answer(result);
       }).catch(fail);

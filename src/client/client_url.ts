@@ -34,7 +34,9 @@ export function parseServerUrl(text: string): ServerAddress {
   // The URL parser knows the parts of http alone: ports, brackets and percent signs are the same.
   const parsed = URL.parse(`http${text.slice(text.indexOf(":"))}`);
   if (parsed === null || parsed.hostname === "") throw new TypeError("the Server's URL is not one");
-  if (!known.isWebSocket && parsed.pathname !== "/") throw new TypeError("a URL of this kind has no path");
+  if (!known.isWebSocket && (parsed.pathname !== "/" || parsed.search !== "")) {
+    throw new TypeError("a URL of this kind has no path and no query");
+  }
   // Of "http", 80 is the port that goes without saying.
   const namesPort = /^[^/?#]*:80$/.test(text.slice(text.indexOf("://") + 3).split(/[/?#]/)[0]);
   const path = parsed.pathname === "/" && !/^[a-z]+:\/\/[^/?#]*\//i.test(text) ? WEBSOCKET_PATH : parsed.pathname;
@@ -45,9 +47,17 @@ export function parseServerUrl(text: string): ServerAddress {
     host: parsed.hostname.replace(/^\[(.*)\]$/, "$1"),
     port: parsed.port !== "" ? Number(parsed.port) : namesPort ? 80 : known.port,
     path: known.isWebSocket ? path + parsed.search : "",
-    userName: parsed.username === "" ? undefined : decodeURIComponent(parsed.username),
-    password: parsed.password === "" ? undefined : decodeURIComponent(parsed.password),
+    userName: decoded(parsed.username),
+    password: decoded(parsed.password),
   };
+}
+
+function decoded(part: string): string | undefined {
+  try {
+    return part === "" ? undefined : decodeURIComponent(part);
+  } catch {
+    throw new TypeError("user and password of a URL are percent-encoded: % is written as %25");
+  }
 }
 
 function unixAddress(path: string): ServerAddress {

@@ -135,6 +135,8 @@ Deno.test("parseServerUrl() refuses what is no Server's URL, and does not repeat
       "mqtt://secret:x@host/path",
       "unix:",
       "mqtt://h:99999",
+      "mqtt://h?secret=1",
+      "mqtt://user:secret%@h",
     ]
   ) {
     const error = assertThrows(() => parseServerUrl(url), TypeError);
