@@ -97,7 +97,9 @@ export class ClientEngine implements EngineContext, Watched {
       this.time.begin();
       action();
     });
-    const identifiers = new PacketIdentifiers();
+    // A Server that goes on with a session may hold identifiers of QoS 2 from a process that ended in the middle: it would take
+    // a new message under one of them for that one, and drop it.
+    const identifiers = new PacketIdentifiers(settings.cleanStart ? 0 : Math.floor(host.random() * 0xffff));
     this.subscriber = new Subscriber(this, identifiers, this.table);
     this.outbox = new Outbox(this, identifiers);
     this.#pause = new ReadPause(this, () => this.inbox.unacknowledged, () => this.#keepAlive.resumed());

@@ -16,12 +16,17 @@ class Page {
 }
 
 export class PacketIdentifiers {
-  #last = 0;
+  #last: number;
   #inUse = 0;
   /** The page of the last identifier that was handed out or looked at. */
   #current: Page | undefined = undefined;
   /** The others. */
   #pages: Map<number, Page> | undefined = undefined;
+
+  /** @param last the first that is handed out comes after it. */
+  constructor(last = 0) {
+    this.#last = last;
+  }
 
   get inUse(): number {
     return this.#inUse;

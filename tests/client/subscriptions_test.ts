@@ -135,7 +135,7 @@ Deno.test("unsubscribe() waits for a connection, and for UNSUBACK over as many a
   third.protocolVersion = 4;
   await third.send({ type: PacketType.Connack, sessionPresent: true, reasonCode: 0, properties: {} });
   const { packetIdentifier } = await third.expect(Unsubscribe);
-  await third.sendBytes([0xb0, 2, 0, packetIdentifier]);
+  await third.sendBytes([0xb0, 2, packetIdentifier >>> 8, packetIdentifier & 0xff]);
   assertEquals(await deadline(ending, PATIENCE_MS), [ReasonCode.Success]);
   const lost = client.unsubscribe("old");
   await third.expect(Unsubscribe);
