@@ -8,6 +8,8 @@ import { CONFIG_KEYS, configKey, ENVIRONMENT_PREFIX, isSection, nearest, unknown
 
 /** Names the file; it is no key of the file itself. */
 export const CONFIG_FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG";
+/** Of the client's commands, in whose shell a broker may be started, too: no mistake. */
+const PASSWORD_VARIABLE = ENVIRONMENT_PREFIX + "PASSWORD";
 
 export type Origin = "default" | "file" | "environment" | "option";
 
@@ -153,7 +155,7 @@ function* variables(
 ): Generator<[path: string, name: string, text: string]> {
   const known = new Map(CONFIG_KEYS.map((key) => [key.environmentName, key.path]));
   for (const [name, text] of Object.entries(environment)) {
-    if (!name.startsWith(ENVIRONMENT_PREFIX) || name === CONFIG_FILE_VARIABLE) continue;
+    if (!name.startsWith(ENVIRONMENT_PREFIX) || name === CONFIG_FILE_VARIABLE || name === PASSWORD_VARIABLE) continue;
     const path = known.get(name);
     if (path === undefined) {
       const meant = nearest(name, known.keys());

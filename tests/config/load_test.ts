@@ -107,7 +107,7 @@ for (const [name, sources, line] of REFUSED) {
 
 Deno.test("loadConfig() warns of QUETZAL_ variables that mean nothing, and only of those", () => {
   const { warnings } = loadConfig({
-    environment: { QUETZAL_PROT: "1", QUETZAL_CONFIG: "x", PATH: "y", QUETZAL_HOST: "::1" },
+    environment: { QUETZAL_PROT: "1", QUETZAL_CONFIG: "x", QUETZAL_PASSWORD: "z", PATH: "y", QUETZAL_HOST: "::1" },
   });
   assertEquals(warnings, ["the environment variable QUETZAL_PROT means nothing here; did you mean QUETZAL_PORT?"]);
 });

@@ -45,9 +45,12 @@ export class ChartOption {
   begin(): ClientObserver[] {
     if (!this.isAsked) return [];
     if (this.#showsTerminal) this.#print(this.#terminal.head(this.#clientName, this.#serverName));
+    let hasBegun = false;
     let hasEnded = false;
+    let isWaiting = false;
     return [{
       packet: (direction, packet, atMs) => {
+        hasBegun = true;
         hasEnded = packet.type === PacketType.Disconnect;
         if (this.#file !== undefined) this.#mermaid.packet(direction, packet);
         if (this.#showsTerminal) this.#print(this.#terminal.packet(direction, packet, atMs));
@@ -55,6 +58,9 @@ export class ChartOption {
       state: (state, cause) => {
         // The packets tell the rest.
         if (state === "waiting" || (state === "closed" && !hasEnded)) this.note(`${state}: ${cause}`);
+        // CONNECT once more, in an older version; of an attempt behind a pause its own note has told.
+        else if (state === "connecting" && hasBegun && !isWaiting) this.note(cause);
+        isWaiting = state === "waiting";
       },
     }];
   }

@@ -1,6 +1,7 @@
 /** Standard output of a command that may print a million messages: what comes in one turn is written at once, in order with
  * the lines between. Who adds faster than the reader reads waits for `room`. @module */
 
+import { CommandError } from "../answer.ts";
 import type { Terminal } from "../terminal.ts";
 import { ByteText } from "./byte_text.ts";
 
@@ -42,13 +43,13 @@ export class ClientOutput {
     this.add(new TextEncoder().encode(text + "\n"));
   }
 
-  /** Resolves when more may be added. @throws OutputClosedError */
+  /** Resolves when more may be added. @throws OutputClosedError, CommandError when the disk is full, and the like */
   async room(): Promise<void> {
     if (this.#waitingBytes > WAITING_BYTES_MAX) await this.written();
     else if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** @throws OutputClosedError */
+  /** @throws as `room` */
   async written(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
     if (this.#failure !== undefined) throw this.#failure;
@@ -73,7 +74,7 @@ export class ClientOutput {
     } catch (error) {
       this.#failure = error instanceof Deno.errors.BrokenPipe
         ? new OutputClosedError("standard output is closed")
-        : error;
+        : new CommandError(`standard output: ${error instanceof Error ? error.message : error}`);
     } finally {
       this.#writing = undefined;
     }

@@ -9,6 +9,7 @@ import { UsageError } from "../arguments.ts";
 import { requireBytes } from "./packet_text.ts";
 import { invariant } from "../../base/assert.ts";
 import type { Terminal } from "../terminal.ts";
+import { requireCertificates } from "./certificate_check.ts";
 import { failureOf } from "./client_failure.ts";
 import type { GivenClientOptions } from "./client_option.ts";
 import { ClientOutput, OutputClosedError } from "./client_output.ts";
@@ -37,7 +38,7 @@ export class ClientTask {
   readonly output: ClientOutput;
   readonly connection: GivenConnection;
 
-  /** @throws UsageError; CommandError for a profile. */
+  /** @throws UsageError; CommandError for a profile, or a certificate. */
   constructor(readonly given: GivenClientOptions, readonly terminal: Terminal) {
     this.output = new ClientOutput(terminal);
     const profileName = lastOf(given, "profile");
@@ -46,6 +47,8 @@ export class ClientTask {
       profileName === undefined ? {} : new ProfileStore(terminal).load(profileName),
     );
     requireUrl(this.url);
+    const { tls } = this.connection.settings;
+    if (tls !== undefined) requireCertificates(tls);
   }
 
   get url(): string {

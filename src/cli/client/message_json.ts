@@ -28,7 +28,9 @@ export function payloadJson(message: ReceivedMessage, isPlain: boolean, isPretty
 }
 
 function payloadValue(payload: Uint8Array, isPlain: boolean): JsonValue | undefined {
-  if (!isPlain) return payload.length === 0 ? null : { text: payload };
+  // null in both, as mosquitto_sub has it.
+  if (payload.length === 0) return null;
+  if (!isPlain) return { text: payload };
   const json = parsedJson(payload);
   return json === undefined ? undefined : { json: json.text };
 }

@@ -7,11 +7,12 @@ import {
   type ConnectPacket,
   type ControlPacket,
   PacketType,
+  type ProtocolVersion,
   type SubscriptionRequest,
 } from "../../packet/control_packet.ts";
 import type { Properties } from "../../packet/property.ts";
 import type { PublishPacket } from "../../packet/publish.ts";
-import { reasonName } from "../../packet/reason_code.ts";
+import { connackReturnCode, reasonName } from "../../packet/reason_code.ts";
 import { counted } from "../answer.ts";
 import { briefPayload } from "./payload_view.ts";
 
@@ -24,14 +25,26 @@ export interface PacketDescription {
 
 const NAMES = Object.fromEntries(Object.entries(PacketType).map(([name, type]) => [type, name.toUpperCase()]));
 const VERSIONS = { 3: "3 (MQTT 3.1)", 4: "4 (MQTT 3.1.1)", 5: "5 (MQTT 5.0)" } as const;
+/** MQTT 3.1.1, table 3.1 */
+const CONNACK_RETURN_CODES = [
+  "Connection Accepted",
+  "Connection Refused, unacceptable protocol version",
+  "Connection Refused, identifier rejected",
+  "Connection Refused, Server unavailable",
+  "Connection Refused, bad user name or password",
+  "Connection Refused, not authorized",
+] as const;
 const PAYLOAD_LENGTH_MAX = 40;
 const SECONDS = new Set<keyof Properties>([
   ...["messageExpiryInterval", "sessionExpiryInterval", "serverKeepAlive", "willDelayInterval"] as const,
 ]);
 const NEVER = 0xffffffff;
 
-export function describePacket(packet: ControlPacket): PacketDescription {
-  return { name: packetName(packet), fields: fieldsOf(packet).map(escapeControls) };
+/** @param version the one of the connection: 3.x has no Reason Codes, but Return Codes in some packets, and no options of
+ * a subscription but its QoS. */
+export function describePacket(packet: ControlPacket, version: ProtocolVersion = 5): PacketDescription {
+  const fields = version === 5 ? fieldsOf(packet) : olderFields(packet) ?? fieldsOf(packet);
+  return { name: packetName(packet), fields: fields.map(escapeControls) };
 }
 
 export function packetName({ type }: ControlPacket): string {
@@ -86,6 +99,41 @@ function fieldsOf(packet: ControlPacket): string[] {
       return [reason(packet.reasonCode), ...propertyFields(packet.properties)];
     default:
       return [];
+  }
+}
+
+/** What 3.1.1 and 3.1 have in place of fields of 5.0. @returns undefined for a packet that is the same there. */
+function olderFields(packet: ControlPacket): string[] | undefined {
+  switch (packet.type) {
+    case PacketType.Connack: {
+      const code = connackReturnCode(packet.reasonCode);
+      const text = code === undefined ? "" : `${hex(code)} ${CONNACK_RETURN_CODES[code]}`;
+      return [`Session Present ${bit(packet.sessionPresent)}`, `Return Code ${text}`];
+    }
+    case PacketType.Puback:
+    case PacketType.Pubrec:
+    case PacketType.Pubrel:
+    case PacketType.Pubcomp:
+    case PacketType.Unsuback:
+      return [identifier(packet)];
+    case PacketType.Subscribe:
+      return [
+        identifier(packet),
+        ...packet.subscriptions.map(({ topicFilter, qos }) =>
+          `Topic Filter ${quoted(topicFilter)}: Requested QoS ${qos}`
+        ),
+      ];
+    case PacketType.Suback:
+      return [
+        identifier(packet),
+        ...packet.reasonCodes.map((code) =>
+          `Return Code ${code < 3 ? `${hex(code)} Maximum QoS ${code}` : "0x80 Failure"}`
+        ),
+      ];
+    case PacketType.Disconnect:
+      return [];
+    default:
+      return undefined;
   }
 }
 
@@ -188,4 +236,14 @@ function bit(flag: boolean): string {
 
 function hex(code: number): string {
   return `0x${code.toString(16).padStart(2, "0")}`;
+}
+
+/** Describes the packets of a command in their order: CONNECT says by which version those behind it are read. */
+export class PacketDescriber {
+  #version: ProtocolVersion = 5;
+
+  describe(packet: ControlPacket): PacketDescription {
+    if (packet.type === PacketType.Connect) this.#version = packet.protocolVersion;
+    return describePacket(packet, this.#version);
+  }
 }

@@ -7,7 +7,7 @@ import type { ClientOutput } from "./client_output.ts";
 import type { ConnectionSettings } from "./connection_settings.ts";
 import { DebugLines } from "./debug_lines.ts";
 import { flagOf } from "./given_values.ts";
-import { describePacket } from "./packet_description.ts";
+import { PacketDescriber } from "./packet_description.ts";
 
 /** Those that the options ask for. */
 export function observersOf(
@@ -25,9 +25,10 @@ export function observersOf(
     });
   }
   if (flagOf(given, "packets") || flagOf(given, "verbose")) {
+    const describer = new PacketDescriber();
     observers.push({
       packet: (direction, packet) => {
-        const { name, fields } = describePacket(packet);
+        const { name, fields } = describer.describe(packet);
         terminal.complain(`${direction === "sent" ? "→" : "←"} ${[name, fields.join(", ")].join(" ").trimEnd()}`);
       },
     });

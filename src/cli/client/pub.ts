@@ -64,6 +64,8 @@ const IN_FLIGHT = 20;
 /** Messages of QoS 0 wait for nobody but the connection. */
 const IN_FLIGHT_QOS0 = 1000;
 const COUNT_MAX = 1_000_000_000;
+/** As long as one that works takes many times over. */
+const STOP_PATIENCE_MS = 2000;
 /** As long as a timer can be set. */
 const SECONDS_MAX = 2_147_483;
 
@@ -107,7 +109,8 @@ async function pub(given: GivenClientOptions, terminal: Terminal): Promise<numbe
     properties: connection.properties.publish,
   };
   const payload = isLines ? new Uint8Array() : await readPayload(source, given, terminal);
-  return await task.run({}, async ({ client, stop: { signal } }) => {
+  return await task.run({}, async ({ client, stop }) => {
+    const { signal } = stop;
     const window = new PublishWindow(inFlightMax ?? (options.qos === 0 ? IN_FLIGHT_QOS0 : IN_FLIGHT));
     let refused = 0;
     const publish = async (each: Uint8Array) => {
@@ -127,7 +130,17 @@ async function pub(given: GivenClientOptions, terminal: Terminal): Promise<numbe
         if (!signal.aborted) await (delayMs > 0 ? publish(payload) : window.add(publish(payload)));
       }
     }
-    await window.empty();
+    // Ctrl+C while the broker owes an acknowledgement: it has a moment for it, and not for ever.
+    const patience = new AbortController();
+    const late = stop.asked.then(() => delay(STOP_PATIENCE_MS, patience)).then(() => "late", () => "in time");
+    try {
+      if (await Promise.race([window.empty(), late]) === "late") {
+        task.complain("ended before everything was acknowledged");
+        return 1;
+      }
+    } finally {
+      patience.abort();
+    }
     return refused === 0 ? 0 : 1;
   });
 }

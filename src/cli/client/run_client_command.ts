@@ -5,6 +5,7 @@ import type { Terminal } from "../terminal.ts";
 import type { ClientCommand } from "./client_command.ts";
 import { CLIENT_COMMANDS, type ClientCommandName } from "./client_commands.ts";
 import { clientHelp } from "./client_help.ts";
+import { OutputClosedError } from "./client_output.ts";
 import { parseClientOptions } from "./parse_client_options.ts";
 
 const LOADERS: Readonly<Record<ClientCommandName, () => Promise<ClientCommand>>> = {
@@ -35,6 +36,8 @@ export async function runClientCommand(
   try {
     return await command.run(parseClientOptions(name, command.options, args), terminal);
   } catch (error) {
+    // Nobody reads any more: there is nobody to whom it would be a failure.
+    if (error instanceof OutputClosedError) return 0;
     if (error instanceof UsageError) throw new UsageError(`${name}: ${error.message}`);
     throw error;
   }

@@ -2,7 +2,7 @@
  * In: packets, as the observer tells them. Out: text. Room: pure. @module */
 
 import type { ControlPacket } from "../../packet/control_packet.ts";
-import { describePacket } from "./packet_description.ts";
+import { PacketDescriber } from "./packet_description.ts";
 
 export type Direction = "sent" | "received";
 
@@ -12,6 +12,7 @@ const INNER_WIDTH_MIN = 30;
 
 /** The lines that a terminal shows below each other. */
 export class TerminalChart {
+  readonly #describer = new PacketDescriber();
   readonly #inner: number;
   #startMs: number | undefined;
 
@@ -27,7 +28,7 @@ export class TerminalChart {
 
   packet(direction: Direction, packet: ControlPacket, atMs: number): string[] {
     this.#startMs ??= atMs;
-    const { name, fields } = describePacket(packet);
+    const { name, fields } = this.#describer.describe(packet);
     const time = `${((atMs - this.#startMs) / 1000).toFixed(3)} s`;
     const line = "─".repeat(Math.max(1, this.#inner - name.length - 4));
     const arrow = direction === "sent" ? `─ ${name} ${line}▶` : `◀${line} ${name} ─`;
@@ -50,10 +51,11 @@ export class TerminalChart {
 
 /** Gathers, and is written at the end. */
 export class MermaidChart {
+  readonly #describer = new PacketDescriber();
   readonly #steps: string[] = [];
 
   packet(direction: Direction, packet: ControlPacket): void {
-    const { name, fields } = describePacket(packet);
+    const { name, fields } = this.#describer.describe(packet);
     const arrow = direction === "sent" ? "C->>S" : "S->>C";
     this.#steps.push(`${arrow}: ${[name, ...fields].map(escaped).join("<br/>")}`);
   }

@@ -126,6 +126,10 @@ function readWish(given: GivenClientOptions, task: ClientTask): Wish {
   requireFilters("-U", unsubscribed);
   const both = unsubscribed.find((filter) => filters.includes(filter));
   if (both !== undefined) throw new UsageError(`-t and -U both name ${JSON.stringify(both)}`);
+  const shared = filters.find((filter) => filter.startsWith("$share/"));
+  if (shared !== undefined && flagOf(given, "no-local")) {
+    throw new UsageError(`--no-local is not for a shared subscription, as ${JSON.stringify(shared)} is one`);
+  }
   if (given.operands.length > 0) {
     throw new UsageError(`"${given.operands[0]}" stands alone; -t says what to subscribe to`);
   }

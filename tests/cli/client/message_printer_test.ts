@@ -1,6 +1,7 @@
 /** src/cli/client/message_printer.ts, client_output.ts and publish_window.ts. @module */
 
 import { assertEquals, assertRejects } from "@std/assert";
+import { CommandError } from "../../../src/cli/answer.ts";
 import { ClientOutput, OutputClosedError } from "../../../src/cli/client/client_output.ts";
 import { MessagePrinter, PRINT_OPTIONS } from "../../../src/cli/client/message_printer.ts";
 import { parseClientOptions } from "../../../src/cli/client/parse_client_options.ts";
@@ -77,6 +78,12 @@ Deno.test("ClientOutput tells whoever adds that nobody reads any more", async ()
   output.line("a");
   await assertRejects(() => output.written(), OutputClosedError);
   await assertRejects(() => output.room(), OutputClosedError);
+});
+
+Deno.test("ClientOutput says what else is wrong with standard output, as a failure and not as a bug", async () => {
+  const output = new ClientOutput(terminalOf(() => Promise.reject(new Error("No space left on device"))));
+  output.line("a");
+  await assertRejects(() => output.written(), CommandError, "standard output: No space left on device");
 });
 
 Deno.test("PublishWindow lets so many run at a time, and tells the first failure", async () => {

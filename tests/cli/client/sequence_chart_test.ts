@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
 import { DebugLines } from "../../../src/cli/client/debug_lines.ts";
-import { describePacket } from "../../../src/cli/client/packet_description.ts";
+import { describePacket, PacketDescriber, packetName } from "../../../src/cli/client/packet_description.ts";
 import { MermaidChart, TerminalChart } from "../../../src/cli/client/sequence_chart.ts";
 import { ApplicationMessage } from "../../../src/packet/application_message.ts";
 import { type ConnectPacket, type ControlPacket, PacketType } from "../../../src/packet/control_packet.ts";
@@ -186,6 +186,42 @@ for (const [packet, name, fields] of DESCRIPTIONS) {
   Deno.test(`describePacket() names all of ${name} with ${fields.length} fields`, () => {
     assertEquals(describePacket(packet), { name, fields });
     assertFalse(JSON.stringify(describePacket(packet)).includes("hush"));
+  });
+}
+
+/** What 3.1.1 has instead. */
+const OLDER: [packet: ControlPacket, fields: string[]][] = [
+  [
+    { type: PacketType.Connack, sessionPresent: false, reasonCode: 0x86, properties: {} },
+    ["Session Present 0", "Return Code 0x04 Connection Refused, bad user name or password"],
+  ],
+  [{ type: PacketType.Pubrec, packetIdentifier: 3, reasonCode: 0, properties: {} }, ["Packet Identifier 3"]],
+  [
+    {
+      type: PacketType.Subscribe,
+      packetIdentifier: 8,
+      properties: {},
+      subscriptions: [{ topicFilter: "a", qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 }],
+    },
+    ["Packet Identifier 8", 'Topic Filter "a": Requested QoS 1'],
+  ],
+  [
+    { type: PacketType.Suback, packetIdentifier: 8, reasonCodes: [0, 1, 0x80], properties: {} },
+    [
+      "Packet Identifier 8",
+      "Return Code 0x00 Maximum QoS 0",
+      "Return Code 0x01 Maximum QoS 1",
+      "Return Code 0x80 Failure",
+    ],
+  ],
+  [{ type: PacketType.Unsuback, packetIdentifier: 9, reasonCodes: [], properties: {} }, ["Packet Identifier 9"]],
+  [{ type: PacketType.Disconnect, reasonCode: 0, properties: {} }, []],
+];
+for (const [packet, fields] of OLDER) {
+  Deno.test(`PacketDescriber reads ${packetName(packet)} as 3.1.1 has it, behind a CONNECT of 3.1.1`, () => {
+    const describer = new PacketDescriber();
+    describer.describe({ ...CONNECT, protocolVersion: 4 });
+    assertEquals(describer.describe(packet).fields, fields);
   });
 }
 
