@@ -159,8 +159,9 @@ export interface Message {
 }
 
 /** Messages that match; each is acknowledged (QoS 1 and 2) when the next one is asked for, or the loop ends. One that is not
- * read makes the Server wait, by its Receive Maximum. Several subscriptions that match one message each get it. Disposing it
- * unsubscribes. It survives reconnects. */
+ * read makes the Server wait, by its Receive Maximum. At QoS 0 the connection is not read on; only while an answer is awaited,
+ * which comes the same way, it is, and messages beyond some 2 MiB are dropped. Several subscriptions that match one message
+ * each get it. Disposing it unsubscribes. It survives reconnects. */
 export interface Subscription extends AsyncIterable<Message>, AsyncDisposable {
   readonly topicFilters: readonly string[];
   /** One for each filter: the QoS that was granted. Refused ones: the promise of `subscribe` rejects if all are. */

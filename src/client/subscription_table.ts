@@ -66,10 +66,15 @@ export class SubscriptionTable {
   targets({ message, subscriptionIdentifiers }: PublishPacket): readonly MessageQueue[] {
     const match = this.#matches.get(message.topicName) ?? this.#find(message.topicName);
     const { queues, filters } = match;
-    if (subscriptionIdentifiers === undefined || queues.length < 2) return queues;
-    const chosen = queues.filter((_, index) =>
-      filters[index].some((filter) => subscriptionIdentifiers.includes(this.#identifiers.get(filter) ?? 0))
-    );
+    if (subscriptionIdentifiers === undefined || queues.length === 1) return queues;
+    const isNamed = (filter: string) => subscriptionIdentifiers.includes(this.#identifiers.get(filter) ?? 0);
+    if (queues.length === 0) {
+      // A Server that gives topics other names on the way knows better than the names whose it is.
+      return [...this.#subscriptions]
+        .filter((subscription) => subscription.filters.some(({ request }) => isNamed(request.topicFilter)))
+        .map(({ queue }) => queue);
+    }
+    const chosen = queues.filter((_, index) => filters[index].some(isNamed));
     // None: they are those of an earlier process, whose session this is.
     return chosen.length > 0 ? chosen : queues;
   }

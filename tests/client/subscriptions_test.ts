@@ -3,7 +3,7 @@
 
 import { assertEquals } from "@std/assert";
 import { deadline } from "@std/async/deadline";
-import type { Client, Subscription } from "../../src/client/client.ts";
+import type { Client, Message, Subscription } from "../../src/client/client.ts";
 import { ClientClosedError } from "../../src/client/errors.ts";
 import { PacketType, ReasonCode } from "../../src/packet/mod.ts";
 import { TestBroker } from "../support/test_broker.ts";
@@ -141,4 +141,20 @@ Deno.test("unsubscribe() waits for a connection, and for UNSUBACK over as many a
   await third.expect(Unsubscribe);
   client.drop();
   await rejectsWith(ClientClosedError, lost);
+});
+
+Deno.test("a message under another Topic Name goes to the subscription whose identifier it has, and to nobody without one", async () => {
+  const { client, server } = await new FakeServer().connect();
+  const iterator = (await subscribed(client, server))[Symbol.asyncIterator]();
+  const subscribing = client.subscribe("b");
+  const { packetIdentifier, properties } = await server.expect(Subscribe);
+  await server.send({ type: Suback, packetIdentifier, reasonCodes: [0], properties: {} });
+  const other = (await subscribing)[Symbol.asyncIterator]();
+  const { subscriptionIdentifiers } = properties;
+  await server.publish("tenant/a", "nobody's");
+  await server.publish("tenant/b", "b's", { subscriptionIdentifiers });
+  await server.publish("a", "a's");
+  assertEquals((await deadline(other.next() as Promise<IteratorResult<Message>>, PATIENCE_MS)).value.text(), "b's");
+  assertEquals((await deadline(iterator.next() as Promise<IteratorResult<Message>>, PATIENCE_MS)).value.text(), "a's");
+  client.drop();
 });
