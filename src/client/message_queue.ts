@@ -5,7 +5,7 @@ import { ReceivedMessage } from "./received_message.ts";
 
 /** Who reads. */
 export interface MessageReader {
-  /** Called before the promise of `next` resolves. */
+  /** Called before `take` returns and the promise of `next` resolves. */
   taken(message: ReceivedMessage): void;
 }
 
@@ -53,14 +53,19 @@ export class MessageQueue {
     if (message.qos === 0) this.#unreadChanged(ReceivedMessage.bytes(message));
   }
 
+  /** The next message, if it is there. */
+  take(reader: MessageReader): ReceivedMessage | undefined {
+    const message = this.#unread.shift();
+    if (message === undefined) return undefined;
+    if (message.qos === 0) this.#unreadChanged(-ReceivedMessage.bytes(message));
+    reader.taken(message);
+    return message;
+  }
+
   /** The next message, when there is one. What came before the end can be read after it. */
   next(reader: MessageReader): Promise<IteratorResult<ReceivedMessage, undefined>> {
-    const message = this.#unread.shift();
-    if (message !== undefined) {
-      if (message.qos === 0) this.#unreadChanged(-ReceivedMessage.bytes(message));
-      reader.taken(message);
-      return Promise.resolve({ done: false, value: message });
-    }
+    const message = this.take(reader);
+    if (message !== undefined) return Promise.resolve({ done: false, value: message });
     if (this.#end === undefined) {
       return new Promise((resolve, reject) => this.#waiting.push({ reader, resolve, reject }));
     }

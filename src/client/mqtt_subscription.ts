@@ -47,7 +47,22 @@ export class MqttSubscription implements Subscription {
 
   /** Reads on behalf of the program until the subscription ends. @throws what the callback throws, or why it ended. */
   async deliver(onMessage: (message: Message) => void | Promise<void>): Promise<void> {
-    for await (const message of this) await onMessage(message);
+    const iterator = new MessageIterator(this.active, this.owner);
+    try {
+      for (;;) {
+        // What is there already needs no promise, and a callback that returns none is not waited for.
+        let message = iterator.take();
+        if (message === undefined) {
+          const { done, value } = await iterator.next();
+          if (done) return;
+          message = value;
+        }
+        const handled = onMessage(message);
+        if (handled !== undefined) await handled;
+      }
+    } finally {
+      await iterator.return();
+    }
   }
 
   async #end(): Promise<void> {
@@ -67,6 +82,11 @@ class MessageIterator implements AsyncIterator<Message, undefined, void>, Messag
   #current: ReceivedMessage | undefined = undefined;
 
   constructor(readonly active: ActiveSubscription, readonly owner: QueueOwner) {}
+
+  take(): Message | undefined {
+    this.#finish();
+    return this.active.queue.take(this);
+  }
 
   next(): Promise<IteratorResult<Message, undefined>> {
     this.#finish();
