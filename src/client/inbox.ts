@@ -127,7 +127,7 @@ export class Inbox implements QueueOwner {
   #handOver(packet: PublishPacket, receipt: Receipt | undefined): void {
     const targets = this.table.targets(packet);
     if (targets.length === 0) {
-      if (receipt !== undefined && !this.table.wasWanted(packet.message.topicName) && this.#unclaimed.isOpen) {
+      if (receipt !== undefined && this.#unclaimed.isOpen && !this.table.wasWanted(packet.message.topicName)) {
         receipt.isClaimed = false;
         this.#unclaimed.add(ReceivedMessage.of(packet, receipt));
       }

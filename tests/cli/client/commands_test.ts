@@ -171,6 +171,7 @@ const USAGE: [line: string, message: string][] = [
   ["pub -t t -m x --repeat 0", "pub: --repeat 0: it is a whole number from 1"],
   ["pub -t t -m x --repeat-delay -1", "pub: --repeat-delay -1: it is a number of seconds"],
   ["sub", "sub: -t says what to subscribe to"],
+  ["sub -t a -t b -U b", 'sub: -t and -U both name "b"'],
   ["sub -t a#", "sub: -t a#: no Topic Filter"],
   ["sub -t $share//a", "sub: -t $share//a: no Topic Filter"],
   ["sub -t t -U +a", "sub: -U +a: no Topic Filter"],
