@@ -1,12 +1,15 @@
 /** The options of `connect`, checked, with every default in its place. @module */
 
+import { ByteWriter } from "../packet/byte_writer.ts";
 import type { ConnectWill, ProtocolVersion } from "../packet/control_packet.ts";
+import { encodePacket } from "../packet/encoder.ts";
 import type { Properties } from "../packet/property.ts";
 import type { Store } from "../persistence/store.ts";
 import { isValidTopicName } from "../topic/topic_name.ts";
 import type { AuthenticationMethod } from "./authentication_method.ts";
 import type { ClientOptions, ReconnectOptions } from "./client.ts";
 import type { ClientObserver } from "./client_observer.ts";
+import { connectPacket } from "./connect_packet.ts";
 import { bytesOf } from "./payload.ts";
 
 export interface ClientSettings {
@@ -123,6 +126,9 @@ function check(settings: ClientSettings): void {
     }
     if (!settings.cleanStart && settings.clientId === "") throw new TypeError("a session that stays needs a clientId");
   }
+  // What does not fit into CONNECT throws here, and not when the connection is there.
+  const packet = connectPacket(settings, protocolVersion, settings.clientId, settings.cleanStart, properties);
+  encodePacket(new ByteWriter(), packet, protocolVersion, Infinity);
   if (outbox === undefined) return;
   if (settings.clientId === "") throw new TypeError("an outbox needs a clientId");
   if (protocolVersion === 5 ? !(properties.sessionExpiryInterval! > 0) : settings.cleanStart) {
