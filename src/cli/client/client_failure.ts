@@ -1,7 +1,7 @@
 /** What ended a command of the client: one line for people, and the exit code that scripts know from Mosquitto's clients.
  * Room: pure. @module */
 
-import { ConnectRefusedError, MqttError } from "../../client/errors.ts";
+import { ConnectRefusedError, MqttError, ServerProtocolError } from "../../client/errors.ts";
 import { connackReturnCode } from "../../packet/reason_code.ts";
 import { CommandError } from "../answer.ts";
 
@@ -22,6 +22,14 @@ export function failureOf(error: unknown, protocolVersion: 3 | 4 | 5 | undefined
       ? error.reasonCode
       : connackReturnCode(error.reasonCode) ?? FAILED;
     return { text: error.message, code };
+  }
+  if (error instanceof ServerProtocolError) {
+    // Most often another program listens on that port, or a broker that does not know the version which -V names.
+    return { text: `the broker breaks the protocol, or speaks another one: ${error.message}`, code: FAILED };
+  }
+  // rustls's words for: what answers does not speak TLS.
+  if (error instanceof MqttError && error.message.includes("InvalidContentType")) {
+    return { text: `${error.message}; is this a port for TLS?`, code: FAILED };
   }
   if (error instanceof MqttError || error instanceof CommandError) return { text: error.message, code: FAILED };
   // A path that cannot be read, a host that has no address.

@@ -50,6 +50,22 @@ Deno.test("a --cafile without certificates is told before anything connects", as
   assertStringIncludes(complaints, "--cafile deno.json: no certificate in PEM form");
 });
 
+for (
+  const [port, tls, words] of [
+    ["HTTP", [], "quetzal: the broker breaks the protocol, or speaks another one: "],
+    ["HTTP", ["--tls"], "; is this a port for TLS?"],
+  ] as const
+) {
+  Deno.test(`pub says what may be wrong with a port of ${port} ${tls}`, async () => {
+    await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => new Response());
+    const { code, complaints } = await cli(
+      ["pub", "-h", "127.0.0.1", "-p", String(server.addr.port), "-t", "t", "-n", ...tls],
+    );
+    assertEquals(code, 1);
+    assertStringIncludes(complaints, words);
+  });
+}
+
 Deno.test({
   name: "pub ends soon after Ctrl+C, and says so, when the broker acknowledges nothing",
   // There Ctrl+C cannot be sent to one process.
