@@ -1,6 +1,7 @@
 /** What commands that connect have in common: options → a connected client → the end with DISCONNECT, Ctrl+C and failures
  * on the way. @module */
 
+import { escapeControls } from "../../base/log.ts";
 import type { Client, ClientOptions, DisconnectOptions } from "../../client/client.ts";
 import type { ClientObserver } from "../../client/client_observer.ts";
 import { parseServerUrl } from "../../client/client_url.ts";
@@ -57,9 +58,9 @@ export class ClientTask {
     return url;
   }
 
-  /** What went wrong, for people. */
+  /** What went wrong, for people. Some of it may be a Reason String, by which a broker would command the terminal. */
   complain(text: string): void {
-    if (!flagOf(this.given, "quiet")) this.terminal.complain(`quetzal: ${text}`);
+    if (!flagOf(this.given, "quiet")) this.terminal.complain(`quetzal: ${escapeControls(text)}`);
   }
 
   /** Connects, works, disconnects. @returns the exit code: that of `work`, or of what failed. */

@@ -1,5 +1,6 @@
 /** Who looks at the packets of a command: `-d`, `--packets`. Room: pure. @module */
 
+import { escapeControls } from "../../base/log.ts";
 import type { ClientObserver } from "../../client/client_observer.ts";
 import type { Terminal } from "../terminal.ts";
 import type { GivenClientOptions } from "./client_option.ts";
@@ -21,7 +22,8 @@ export function observersOf(
     const lines = new DebugLines(settings.clientId);
     // On standard output, as Mosquitto's clients have it.
     observers.push({
-      packet: (direction, packet) => lines.packet(direction, packet).forEach((line) => output.line(line)),
+      packet: (direction, packet) =>
+        lines.packet(direction, packet).forEach((line) => output.line(output.isWatched ? escapeControls(line) : line)),
     });
   }
   if (flagOf(given, "packets") || flagOf(given, "verbose")) {

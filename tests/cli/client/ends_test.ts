@@ -66,6 +66,33 @@ for (
   });
 }
 
+Deno.test("a Reason String cannot command the terminal", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const serving = (async () => {
+    using connection = await listener.accept();
+    await connection.read(new Uint8Array(1024));
+    // CONNACK 0x87 with the Reason String ESC "c": a terminal that obeyed would be empty now.
+    await connection.write(Uint8Array.of(0x20, 8, 0, 0x87, 5, 0x1f, 0, 2, 0x1b, 0x63));
+    await connection.read(new Uint8Array(1024));
+  })();
+  const { code, complaints } = await cli(
+    ["pub", "-h", "127.0.0.1", "-p", String((listener.addr as Deno.NetAddr).port), "-t", "t", "-n"],
+  );
+  await serving;
+  assertEquals([code, complaints], [135, "quetzal: the Server refused: Not authorized (\\u{1b}c)"]);
+});
+
+withWatcher("-d shows a topic on a terminal without its control characters", true, "a\\u{1b}c");
+withWatcher("-d says a topic to a program as it is", false, "a\x1bc");
+
+function withWatcher(name: string, isWatched: boolean, shown: string): void {
+  Deno.test(name, async () => {
+    await using program = await Program.start();
+    const args = ["pub", "-h", "127.0.0.1", "-p", program.url.port, "-t", "a\x1bc", "-n", "-d"];
+    assertStringIncludes((await cli(args, { isWatched })).printed, `'${shown}'`);
+  });
+}
+
 Deno.test({
   name: "pub ends soon after Ctrl+C, and says so, when the broker acknowledges nothing",
   // There Ctrl+C cannot be sent to one process.
