@@ -124,11 +124,15 @@ export class PasswordChecks {
 
   /** Answers "refused" to all of an address that wait; what somebody else asked, too, goes on. */
   refuse(address: string): void {
+    const refused: Asker[] = [];
     for (const check of [...this.#queues.get(address) ?? []]) {
       for (const asker of [...check.askers]) {
-        if (asker.address === address) this.#dismiss(check, asker, { kind: "refused" });
+        if (asker.address !== address) continue;
+        this.#leave(check, asker);
+        refused.push(asker);
       }
     }
+    inTurns(refused, ({ answer }) => answer({ kind: "refused" }));
   }
 
   /** Does `chore` when there is a place and nobody waits for a check. One of a name at a time, and no more than may wait;
@@ -232,11 +236,7 @@ export class PasswordChecks {
     this.#checks.delete(check.key);
     this.#runningChecks--;
     if (answer.kind !== "failed") this.#memory.remember(check.key, answer.kind === "right");
-    let inARow = 0;
-    for (const asker of check.askers) {
-      this.#tell(check.key, asker, answer);
-      if (++inARow % ANSWERS_IN_A_ROW_MAX === 0) await new Promise((resolve) => setTimeout(resolve, 0));
-    }
+    await inTurns(check.askers, (asker) => this.#tell(check.key, asker, answer));
   }
 
   #tell(key: string, asker: Asker, answer: PasswordAnswer): void {
@@ -258,5 +258,17 @@ export class PasswordChecks {
     } catch (error) {
       return { kind: "failed", error };
     }
+  }
+}
+
+/** A few at once, the others in later turns of the event loop. */
+async function inTurns(askers: Iterable<Asker>, tell: (asker: Asker) => void): Promise<void> {
+  let inARow = 0;
+  for (const asker of askers) {
+    if (inARow++ === ANSWERS_IN_A_ROW_MAX) {
+      inARow = 1;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    tell(asker);
   }
 }

@@ -175,6 +175,16 @@ Deno.test("PasswordChecks.refuse() answers all of an address that wait, and nobo
   assertEquals(answers.slice(2), ["bad:x0 wrong", "good right"]);
 });
 
+Deno.test("PasswordChecks.refuse() answers many in several turns, so that others have theirs, and all in the end", async () => {
+  const { checks, ask, answers } = make();
+  const running = ask(question("x", "other"));
+  const refused = Array.from({ length: 100 }, (_, i) => ask(question(`x${i}`, "bad")));
+  checks.refuse("bad");
+  assertEquals([checks.waiting, answers.length < 100], [0, true]);
+  await Promise.all([running.answered, ...refused.map(({ answered }) => answered)]);
+  assertEquals(answers.filter((answer) => answer.endsWith("refused")).length, 100);
+});
+
 Deno.test("PasswordChecks: a damaged record fails, is not remembered, and stops nobody", async () => {
   const { checks, ask } = make();
   const salt = new Uint8Array(16);
