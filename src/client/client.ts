@@ -51,7 +51,7 @@ export interface ClientTls {
 
 export interface ReconnectOptions {
   /** Before the first attempt; doubles with each, up to `delayMaxMs`, and is scattered at random between half and all of
-   * it. Default 250 and 30,000. */
+   * it; begins anew after a connection that lasted, and got what waited for it through. Default 250 and 30,000. */
   readonly delayMinMs?: number;
   readonly delayMaxMs?: number;
 }

@@ -438,7 +438,9 @@ export class ClientEngine implements EngineContext, Watched {
     this.#forgetLink(error);
     const mayRetry = this.#introduction.hasConnected || this.settings.startOffline;
     if (this.#backoff === undefined || !mayRetry) return this.close(error);
-    if (wasConnected) this.#backoff.connectionEnded(this.time.monotonicMs - this.#connectedAtMs);
+    if (wasConnected) {
+      this.#backoff.connectionEnded(this.time.monotonicMs - this.#connectedAtMs, this.outbox.isStuck);
+    }
     this.#introduction.lost();
     this.state = "waiting";
     this.wheel.schedule(this.#retryTimer, this.time.monotonicMs + this.#backoff.nextDelayMs());

@@ -26,6 +26,10 @@ export class Outbox {
   #lastPosition = 0;
   /** Messages that wait for the store before they are sent, and those behind them. */
   #gatedSends = 0;
+  /** Something waited when the connection came, and nothing has been acknowledged since. A message that a Server cannot bear
+   * is not given up all the same: it looks like one that a bad link never brings through, and at QoS 2 the Server may hold its
+   * identifier. The attempts become rare instead. */
+  isStuck = false;
   /** Identifiers for which PUBREL said that they are unknown: their PUBCOMP is awaited. */
   readonly #denied = new Set<number>();
 
@@ -80,6 +84,7 @@ export class Outbox {
   connected(sessionPresent: boolean): void {
     this.#denied.clear();
     if (!sessionPresent) this.#beginAnew();
+    this.isStuck = this.length > 0;
     const { server, protocolVersion } = this.context;
     this.#window.resume(Math.min(server.receiveMaximum, protocolVersion === 5 ? IN_FLIGHT_MAX : IN_FLIGHT_MAX_3));
     this.pump();
@@ -139,6 +144,7 @@ export class Outbox {
       this.pump();
       return;
     }
+    this.isStuck = false;
     outgoing.received(reasonCode, properties);
     // PUBREL follows when the store knows of it: after a crash the PUBLISH must not come again [MQTT-4.3.3-6].
     journal.putOutgoing(outgoing);
@@ -265,6 +271,7 @@ export class Outbox {
 
   /** It is done, and out of the window. */
   #forget(outgoing: OutboxMessage): void {
+    this.isStuck = false;
     this.#bytes -= outgoing.bytes;
     this.context.journal.deleteOutgoing(outgoing);
   }

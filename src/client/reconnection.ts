@@ -31,17 +31,21 @@ export function isFinalDisconnect(reasonCode: ReasonCode): boolean {
 /** Exponential backoff, half of it at random, so that a thousand clients of one Server do not come back at once. */
 export class Backoff {
   #attempt = 0;
+  /** Before it was scattered. */
+  #lastDelayMs = 0;
 
   constructor(readonly options: Required<ReconnectOptions>, readonly random: () => number) {}
 
   nextDelayMs(): number {
     const { delayMinMs, delayMaxMs } = this.options;
-    const delayMs = Math.min(delayMaxMs, delayMinMs * 2 ** Math.min(this.#attempt++, 30));
-    return delayMs * (0.5 + this.random() / 2);
+    this.#lastDelayMs = Math.min(delayMaxMs, delayMinMs * 2 ** Math.min(this.#attempt++, 30));
+    return this.#lastDelayMs * (0.5 + this.random() / 2);
   }
 
-  /** A connection ended. @param lastedMs since CONNACK. One that ends at once is no better than none. */
-  connectionEnded(lastedMs: number): void {
-    if (lastedMs >= this.options.delayMinMs * 2 ** Math.min(this.#attempt, 10)) this.#attempt = 0;
+  /** A connection ended. One that ended sooner than we had waited for it is no better than none. Nor is one, however long it
+   * lasted, on which nothing got on: a Server that breaks down at a message gets the same message again.
+   * @param lastedMs since CONNACK. @param isStuck what waited for this connection waits still. */
+  connectionEnded(lastedMs: number, isStuck: boolean): void {
+    if (lastedMs >= this.#lastDelayMs && !isStuck) this.#attempt = 0;
   }
 }

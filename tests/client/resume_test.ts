@@ -4,6 +4,7 @@
 import { assertEquals } from "@std/assert";
 import type { ClientOptions, Subscription } from "../../src/client/client.ts";
 import {
+  ClientClosedError,
   MessageExpiredError,
   OutboxFullError,
   SessionLostError,
@@ -362,6 +363,77 @@ Deno.test("reconnecting: later each time, scattered, and soon again after a good
   good.stream.reset();
   await time.advance(850);
   await (await fake.next()).accept();
+  client.drop();
+});
+
+/** Connects again `times`, as `lead` says. @returns how long the client waited each time, in milliseconds. */
+async function delaysOf(
+  fake: FakeServer,
+  { server, time }: TestConnection & { server: ServerSide },
+  times: number,
+  lead: (server: ServerSide) => Promise<void>,
+): Promise<number[]> {
+  const delays: number[] = [];
+  for (let next = server; delays.length < times;) {
+    await lead(next);
+    await settle();
+    const lostAtMs = time.clock.monotonicMs();
+    next = await fake.nextAfter(time);
+    delays.push(time.clock.monotonicMs() - lostAtMs);
+    await next.accept({ sessionPresent: true });
+    await settle();
+  }
+  return delays;
+}
+
+/** 0.75 of 1, 2, 4 and 4 seconds, since chance says a half here; the time goes on in steps of 50 ms. */
+const SLOWER_MS = [750, 1500, 3000, 3000];
+const BACKOFF = { delayMinMs: 1000, delayMaxMs: 4000 };
+
+Deno.test("reconnecting: a Server that ends each connection after CONNACK is asked later each time", async () => {
+  const fake = new FakeServer();
+  const connection = await fake.connect({ reconnect: BACKOFF });
+  const delays = await delaysOf(fake, connection, 4, async (server) => {
+    await server.send({ type: PacketType.Disconnect, reasonCode: ReasonCode.ServerShuttingDown, properties: {} });
+    server.stream.close();
+  });
+  assertEquals(delays, SLOWER_MS);
+  connection.client.drop();
+});
+
+for (const qos of [1, 2] as const) {
+  Deno.test(`reconnecting: a message of QoS ${qos} that the Server breaks down at is sent later each time, and kept`, async () => {
+    const fake = new FakeServer();
+    const connection = await fake.connect({ ...PERSISTENT, reconnect: BACKOFF });
+    const { client, time } = connection;
+    const published = client.publish("a", "too much", { qos });
+    const breakDown = async (server: ServerSide) => {
+      assertEquals((await expectPublish(server)).text, "too much");
+      // It takes a while to bring the message over.
+      await time.advance(5000);
+      server.stream.reset();
+    };
+    const delays = await delaysOf(fake, connection, 5, breakDown);
+    assertEquals(delays, [delays[0], ...SLOWER_MS.slice(1), 3000]);
+    assertEquals(client.outboxLength, 1);
+    client.drop();
+    await rejectsWith(ClientClosedError, published);
+  });
+}
+
+Deno.test("reconnecting: a connection on which a message got through is a good one", async () => {
+  const fake = new FakeServer();
+  const connection = await fake.connect({ ...PERSISTENT, reconnect: BACKOFF });
+  const { client, time } = connection;
+  const published = [1, 2, 3, 4].map((text) => client.publish("a", `${text}`, { qos: 1 }));
+  const delays = await delaysOf(fake, connection, 4, async (server) => {
+    const { packetIdentifier } = await expectPublish(server);
+    await server.acknowledge(Puback, packetIdentifier);
+    await time.advance(5000);
+    server.stream.reset();
+  });
+  assertEquals(delays, [750, 750, 750, 750]);
+  await Promise.all(published);
   client.drop();
 });
 
