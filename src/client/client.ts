@@ -38,7 +38,8 @@ export interface WillOptions {
 
 /** Paths of PEM files; in the place of a file, its text. */
 export interface ClientTls {
-  /** Who signs the Server's certificate, besides (without `serverName`) the authorities that Deno knows. */
+  /** Who signs the Server's certificate, in the place of the authorities that Deno knows: those of DENO_TLS_CA_STORE
+   * ("mozilla", "system" or both) and of DENO_CERT. */
   readonly ca?: { readonly file: string } | { readonly text: string };
   /** The Client's own certificate and key. */
   readonly cert?: { readonly file: string } | { readonly text: string };

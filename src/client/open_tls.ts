@@ -1,7 +1,7 @@
 /** Opens a Network Connection over TLS with the certificates of the options. @module */
 
 import type { ByteStream } from "../transport/byte_stream.ts";
-import { connectTls } from "../transport/connect_tls.ts";
+import { requireAuthorities, requirePair } from "../transport/certificate_files.ts";
 import { connectTcp } from "../transport/tcp.ts";
 import { securedByClient } from "../transport/tls_client.ts";
 import type { ClientTls } from "./client.ts";
@@ -21,8 +21,12 @@ export async function openTls(
     throw new TypeError("tls: cert and key go together");
   }
   const [ca, cert, key] = await Promise.all([textOf(options.ca), textOf(options.cert), textOf(options.key)]);
-  if (verify && serverName === undefined) return await connectTls(host, port, { ca, cert, key, signal });
+  if (ca !== undefined) requireAuthorities(ca, nameOf(options.ca, "tls.ca"));
+  if (cert !== undefined && key !== undefined) {
+    requirePair(cert, key, nameOf(options.cert, "tls.cert"), nameOf(options.key, "tls.key"));
+  }
   const stream = closedBy(signal, await connectTcp(host, port, signal));
+  // Not `Deno.connectTls`: a handshake that a Server leaves unanswered cannot be ended there, and keeps its socket.
   return await securedByClient(stream, { serverName: serverName ?? host, verify, ca, cert, key });
 }
 
@@ -31,6 +35,10 @@ export function closedBy(signal: AbortSignal, stream: ByteStream): ByteStream {
   if (signal.aborted) stream.close();
   else signal.addEventListener("abort", () => stream.close(), { once: true });
   return stream;
+}
+
+function nameOf(source: PemSource, name: string): string {
+  return source !== undefined && "file" in source ? source.file : name;
 }
 
 /** Read anew for each connection: certificates are renewed. */

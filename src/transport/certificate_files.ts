@@ -23,6 +23,19 @@ export interface Credentials {
 const PEM_CERTIFICATE =
   /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
 
+/** Holds a certificate and its key against each other, before an engine of TLS gets them: one ignores what it does not
+ * understand, another ends the whole program. @param certName, keyName for people.
+ * @throws Error that says which of the two is wrong, and how. */
+export function requirePair(cert: string, key: string, certName: string, keyName: string): void {
+  const [certificate] = certificatesOf(cert, certName);
+  checkKey(certificate, key, certName, keyName);
+}
+
+/** @throws Error when there is no certificate, or a damaged one. */
+export function requireAuthorities(ca: string, name: string): void {
+  certificatesOf(ca, name);
+}
+
 /** @throws Error that says which file is wrong, and how. */
 export function readCredentials(files: CertificateFiles, log: Log): Credentials {
   const { certFile, keyFile, caFile } = files;

@@ -1,5 +1,6 @@
 /** TLS over any `ByteStream` from the client's side, with the engine of `node:tls`, which can do what `Deno.connectTls` cannot:
- * ask for another name than that of the address, and take a certificate that nobody vouches for. @module */
+ * ask for another name than that of the address, take a certificate that nobody vouches for, and let go in the middle of a
+ * handshake. It knows the same authorities: those of DENO_TLS_CA_STORE and DENO_CERT. @module */
 
 import { connect, type TLSSocket } from "node:tls";
 import type { ByteStream } from "./byte_stream.ts";

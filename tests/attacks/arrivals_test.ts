@@ -6,7 +6,7 @@ import { makeConfig, type PartialConfig } from "../../src/config/config.ts";
 import { PacketType, ReasonCode } from "../../src/packet/mod.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
-import { connectTls } from "../../src/transport/connect_tls.ts";
+import { connectTls } from "../support/deno_tls.ts";
 import { connectTcp } from "../../src/transport/tcp.ts";
 import { connectWebSocket } from "../../src/transport/websocket_client.ts";
 import { rule } from "../support/accounts.ts";

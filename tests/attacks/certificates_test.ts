@@ -7,7 +7,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { makeConfig } from "../../src/config/config.ts";
 import { PacketType, ReasonCode } from "../../src/packet/mod.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
-import { connectTls } from "../../src/transport/connect_tls.ts";
+import { connectTls } from "../support/deno_tls.ts";
 import { rule } from "../support/accounts.ts";
 import { type CertificatePair, HAS_OPENSSL, TestAuthority } from "../support/certificates.ts";
 import { type ConnectOptions, TestClient } from "../support/test_client.ts";

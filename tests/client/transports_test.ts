@@ -1,6 +1,6 @@
 /** `connect` over each kind of URL, with real sockets; and the URLs themselves. @module */
 
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import type { ClientOptions } from "../../src/client/client.ts";
 import { parseServerUrl, plainUrl } from "../../src/client/client_url.ts";
@@ -90,6 +90,21 @@ Deno.test({
         await rejectsWith(ConnectionLostError, connect(url, { tls: { ca: { file: stranger.caFile }, ...pair } }));
         await rejectsWith(ConnectionLostError, connect(url, { tls: { ca }, protocolVersion: 5 }));
         await rejectsWith(ConnectionLostError, connect(url, { tls: { ca, cert: pair.cert } }));
+        // What Deno's engines would ignore, or end the whole program for.
+        const other = { file: authority.client("sensor-2").keyFile };
+        const damaged = { text: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" };
+        for (
+          const [told, wrong] of [
+            ["does not belong", { ca, ...pair, key: other }],
+            ["tls.cert: certificate 1 in this file is damaged", { ca, ...pair, cert: damaged }],
+            ["tls.cert: no certificate", { ca, ...pair, cert: { text: "nonsense" } }],
+            ["tls.key: no private key", { ca, ...pair, key: { text: "nonsense" } }],
+            ["tls.ca: certificate 1 in this file is damaged", { ca: damaged, ...pair }],
+          ] as const
+        ) {
+          const { message } = await rejectsWith(ConnectionLostError, connect(url, { tls: wrong }));
+          assertStringIncludes(message, told);
+        }
       });
     } finally {
       authority.remove();

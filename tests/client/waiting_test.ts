@@ -2,9 +2,9 @@
 
 import { assertEquals } from "@std/assert";
 import { deadline } from "@std/async/deadline";
-import { OutboxFullError, RequestTimeoutError } from "../../src/client/errors.ts";
+import { connect } from "../../src/client/connect.ts";
+import { ConnectionLostError, OutboxFullError, RequestTimeoutError } from "../../src/client/errors.ts";
 import { PacketType } from "../../src/packet/mod.ts";
-import { connectTls } from "../../src/transport/connect_tls.ts";
 import { FakeServer, PATIENCE_MS, rejectsWith, settle } from "./support.ts";
 
 const { Publish, Suback, Subscribe } = PacketType;
@@ -79,14 +79,13 @@ Deno.test("a request may wait for ever", async () => {
   client.drop();
 });
 
-Deno.test("connectTls() can be given up while the server says nothing", async () => {
+Deno.test("a TLS handshake that the Server leaves unanswered is given up, and its socket closed", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const arriving = listener.accept();
-  const giveUp = new AbortController();
-  const connecting = connectTls("127.0.0.1", listener.addr.port, { signal: giveUp.signal });
-  using _silent = await arriving;
-  giveUp.abort();
-  await rejectsWith(Error, connecting);
-  await rejectsWith(Error, connectTls("127.0.0.1", listener.addr.port, { signal: giveUp.signal }));
-  (await listener.accept()).close();
+  const connecting = connect(`mqtts://127.0.0.1:${listener.addr.port}`, { connectTimeoutMs: 100 });
+  using silent = await arriving;
+  await rejectsWith(ConnectionLostError, connecting);
+  // The client's first flight, and then the end.
+  const bytes = new Uint8Array(65_536);
+  while (await deadline(silent.read(bytes), PATIENCE_MS) !== null);
 });

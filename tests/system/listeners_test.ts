@@ -3,7 +3,7 @@
 
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
-import { connectTls } from "../../src/transport/connect_tls.ts";
+import { connectTls } from "../support/deno_tls.ts";
 import { connectTcp } from "../../src/transport/tcp.ts";
 import { connectUnix } from "../../src/transport/unix.ts";
 import { connectWebSocket } from "../../src/transport/websocket_client.ts";

@@ -3,7 +3,7 @@
 
 import type { Log } from "../../src/base/log.ts";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
-import { connectTls, type ConnectTlsOptions } from "../../src/transport/connect_tls.ts";
+import { connectTls, type ConnectTlsOptions } from "../support/deno_tls.ts";
 import type { Listener } from "../../src/transport/listener.ts";
 import { listenTls, secured, type TlsOptions } from "../../src/transport/tls.ts";
 import { type CertificatePair, HAS_OPENSSL, TestAuthority } from "../support/certificates.ts";

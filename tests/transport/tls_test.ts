@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
-import { connectTls } from "../../src/transport/connect_tls.ts";
+import { connectTls } from "../support/deno_tls.ts";
 import type { Listener } from "../../src/transport/listener.ts";
 import { behindProxy } from "../../src/transport/proxy_protocol.ts";
 import { connectTcp, listenTcp } from "../../src/transport/tcp.ts";

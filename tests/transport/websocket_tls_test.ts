@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { getLog } from "../../src/base/log.ts";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
-import { connectTls } from "../../src/transport/connect_tls.ts";
+import { connectTls } from "../support/deno_tls.ts";
 import type { Listener } from "../../src/transport/listener.ts";
 import { listenTls } from "../../src/transport/tls.ts";
 import { connectWebSocket } from "../../src/transport/websocket_client.ts";
