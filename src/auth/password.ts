@@ -5,7 +5,7 @@
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { Credentials, ScramKeys } from "./credentials.ts";
-import { preparePassword } from "./saslprep.ts";
+import { preparePassword } from "../base/saslprep.ts";
 
 export type ScramHash = "SHA-256" | "SHA-512";
 

@@ -1,6 +1,7 @@
 /** SCRAM-SHA-256, the Client's side. RFC 5802, RFC 7677. The password never leaves: the Server gets a proof that holds for one
  * conversation, and has to prove in turn that it knows the user. Without channel binding. @module */
 
+import { preparePassword, saslprep } from "../base/saslprep.ts";
 import type { AuthenticationConversation, AuthenticationMethod } from "./authentication_method.ts";
 import { MqttError } from "./errors.ts";
 
@@ -44,7 +45,7 @@ export class ScramConversation implements AuthenticationConversation {
   #isProved = false;
 
   constructor(readonly options: ScramOptions, readonly nonce: string) {
-    this.#bare = `n=${saslName(prepare(options.userName))},r=${nonce}`;
+    this.#bare = `n=${saslName(saslprep(options.userName) ?? options.userName)},r=${nonce}`;
   }
 
   first(): Uint8Array {
@@ -57,7 +58,7 @@ export class ScramConversation implements AuthenticationConversation {
     const { nonce, salt, iterations } = this.#read(serverFirst);
     const withoutProof = `c=${encoder.encode(HEADER).toBase64()},r=${nonce}`;
     const authMessage = encoder.encode(`${this.#bare},${serverFirst},${withoutProof}`);
-    const saltedPassword = await derive(prepare(this.options.password), salt, iterations);
+    const saltedPassword = await derive(preparePassword(encoder.encode(this.options.password)), salt, iterations);
     const clientKey = await hmac(saltedPassword, encoder.encode("Client Key"));
     const proof = await hmac(await sha256(clientKey), authMessage);
     for (let i = 0; i < proof.length; i++) proof[i] ^= clientKey[i];
@@ -123,16 +124,12 @@ function saslName(text: string): string {
   return text.replaceAll("=", "=3D").replaceAll(",", "=2C");
 }
 
-/** SASLprep (RFC 4013) without its prohibitions, which only refuse: one spelling, however a keyboard made it. */
-function prepare(text: string): string {
-  return text
-    .replace(/[\u00A0\u1680\u2000-\u200A\u202F\u205F\u3000]/gu, " ")
-    .replace(/[\u00AD\u034F\u1806\u180B-\u180D\u200B-\u200D\u2060\uFE00-\uFE0F\uFEFF]/gu, "")
-    .normalize("NFKC");
-}
-
-async function derive(password: string, salt: Uint8Array<ArrayBuffer>, iterations: number): Promise<Uint8Array> {
-  const key = await crypto.subtle.importKey("raw", encoder.encode(password), "PBKDF2", false, ["deriveBits"]);
+async function derive(
+  password: Uint8Array<ArrayBuffer>,
+  salt: Uint8Array<ArrayBuffer>,
+  iterations: number,
+): Promise<Uint8Array> {
+  const key = await crypto.subtle.importKey("raw", password, "PBKDF2", false, ["deriveBits"]);
   const parameters = { name: "PBKDF2", hash: "SHA-256", salt, iterations };
   return new Uint8Array(await crypto.subtle.deriveBits(parameters, key, 256));
 }

@@ -13,7 +13,7 @@ import {
   scramKeys,
   verifyPassword,
 } from "../../src/auth/password.ts";
-import { PREPARED_BYTES_MAX, preparePassword, saslprep } from "../../src/auth/saslprep.ts";
+import { PREPARED_BYTES_MAX, preparePassword, saslprep } from "../../src/base/saslprep.ts";
 
 const WEAK = { sha256Iterations: 4096, sha512Iterations: 4096 };
 const utf8 = (text: string) => new TextEncoder().encode(text);

@@ -6,7 +6,8 @@ import type { AuthenticationMethod } from "../../src/client/authentication_metho
 import { ConnectRefusedError, MqttError } from "../../src/client/errors.ts";
 import { ScramConversation, ScramError, scramSha256 } from "../../src/client/scram.ts";
 import { AllowAll } from "../../src/auth/allow_anonymous.ts";
-import { makeCredentials } from "../../src/auth/password.ts";
+import type { Credentials } from "../../src/auth/credentials.ts";
+import { digest, hmac, makeCredentials } from "../../src/auth/password.ts";
 import { PacketType, ReasonCode } from "../../src/packet/mod.ts";
 import { makeLogins, text, utf8, WEAK } from "../auth/login_support.ts";
 import { TestBroker } from "../support/test_broker.ts";
@@ -137,5 +138,21 @@ Deno.test("an authentication method may throw at each step, at once or later, an
       }
       assertEquals(await rejected, mistake);
     }
+  }
+});
+
+Deno.test("Client and broker derive the same from any password: mapped, prohibited, long", async () => {
+  for (const password of ["I\u00ADX \u2168", "with a \u0007 bell", "\u0301".repeat(2000)]) {
+    const { sha256 } = await makeCredentials(utf8(password), WEAK) as Extract<Credentials, { kind: "scram" }>;
+    const challenge = `r=${CLIENT_NONCE}x,s=${sha256.salt.toBase64()},i=${sha256.iterations}`;
+    const client = conversation("user", password);
+    const final = text(await client.next(utf8(challenge)));
+    const bare = `n=user,r=${CLIENT_NONCE}`;
+    const withoutProof = final.slice(0, final.lastIndexOf(",p="));
+    const authMessage = `${bare},${challenge},${withoutProof}`;
+    const signature = hmac("SHA-256", sha256.storedKey, authMessage);
+    const proof = Uint8Array.fromBase64(final.slice(final.lastIndexOf(",p=") + 3));
+    const clientKey = proof.map((byte, i) => byte ^ signature[i]);
+    assertEquals(digest("SHA-256", clientKey), sha256.storedKey);
   }
 });
