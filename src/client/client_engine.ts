@@ -212,7 +212,13 @@ export class ClientEngine implements EngineContext, Watched {
     if (link !== this.#current) return link.writer.end();
     this.time.begin();
     // A Server of 3.x answers in its own words, which are none of 5.0.
-    if (this.link === undefined && link.isAtConnack && this.#fallBack(link)) return;
+    if (this.link === undefined && link.isAtConnack) {
+      if (this.#fallBack(link)) return;
+      if (error.reasonCode === ReasonCode.UnsupportedProtocolVersion) {
+        link.writer.end();
+        return this.close(new ConnectRefusedError("the Server refused", error.reasonCode, undefined));
+      }
+    }
     this.#violated(error.statement, error.message, error.reasonCode);
   }
 

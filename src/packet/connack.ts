@@ -10,12 +10,19 @@ import { MalformedPacketError, ProtocolError } from "./errors.ts";
 import { NO_PROPERTIES, type Omit, readProperties, writeProperties } from "./property.ts";
 import { connackReasonCode, connackReturnCode, isReasonCodeOf, ReasonCode } from "./reason_code.ts";
 
+/** The return code with which a Server of 3.x answers a CONNECT of 5.0, in its own words. 3.1.1 §3.2.2.3 */
+const UNACCEPTABLE_PROTOCOL_VERSION = 1;
+
 export function decodeConnack(reader: ByteReader, version: ProtocolVersion, userPropertiesMax: number): ConnackPacket {
   const flags = reader.byte();
   // The flags byte has no meaning in 3.1.
   if (flags > 1 && version !== 3) throw new MalformedPacketError("MQTT-3.2.2-1", `Connect Acknowledge Flags ${flags}`);
   const code = reader.byte();
   const reasonCode = version === 5 ? code : connackReasonCode(code);
+  if (version === 5 && code === UNACCEPTABLE_PROTOCOL_VERSION && reader.remaining === 0) {
+    const message = "the CONNACK of a Server that does not know MQTT 5.0";
+    throw new ProtocolError("MQTT-3.2.2-8", message, ReasonCode.UnsupportedProtocolVersion);
+  }
   if (reasonCode === undefined || !isReasonCodeOf(PacketType.Connack, "server", reasonCode)) {
     throw new ProtocolError("MQTT-3.2.2-8", `Reason Code ${code} in CONNACK`);
   }

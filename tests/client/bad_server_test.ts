@@ -337,11 +337,14 @@ Deno.test("fallback: a Server that knows 3.1.1 alone is asked again with it", as
     client.drop();
   }
   for (const options of [{ fallback: false }, { protocolVersion: 5 as const }]) {
-    const fake = new FakeServer();
-    const connecting = connectThrough(fake.open, options);
-    await (await fake.next()).sendBytes([0x20, 3, 0, 0x84, 0]);
-    await rejectsWith(ConnectRefusedError, connecting);
-    assertEquals(fake.arrivals, 1);
+    for (const connack of [[0x20, 3, 0, 0x84, 0], [0x20, 2, 0, 1]]) {
+      const fake = new FakeServer();
+      const connecting = connectThrough(fake.open, options);
+      await (await fake.next()).sendBytes(connack);
+      const { reasonCode } = await rejectsWith(ConnectRefusedError, connecting);
+      assertEquals(reasonCode, ReasonCode.UnsupportedProtocolVersion);
+      assertEquals(fake.arrivals, 1);
+    }
   }
 });
 
