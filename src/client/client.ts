@@ -97,7 +97,8 @@ export interface ClientOptions {
   /** How long a packet may wait for its acknowledgement before the connection is given up. Default 30,000; 0 = for ever. */
   readonly acknowledgementTimeoutMs?: number;
   /** Where publishes of QoS 1 and 2 and the session wait for the Server: memory (default), or a store that survives the
-   * process. It holds the sessions of one client; closing it is the caller's. Needs a `clientId` and a
+   * process. It holds the sessions of one client; closing it is the caller's. What becomes of messages that an
+   * earlier process left is told to `observer.lost`, if they are given up. Needs a `clientId` and a
    * `sessionExpiryInterval` (5.0) or `cleanStart: false` (3.x). */
   readonly outbox?: Store;
   /** What waits in the outbox, and beside it at QoS 0 to be written; a publish beyond rejects with `OutboxFullError`. Default

@@ -5,7 +5,7 @@ import { makeSettings } from "./client_settings.ts";
 import { parseServerUrl, plainUrl } from "./client_url.ts";
 import { type ClientParts, MqttClient } from "./mqtt_client.ts";
 import { type OpenStream, streamOpener } from "./open_stream.ts";
-import { loadSession } from "./session_loader.ts";
+import { loadSession, type TellLost } from "./session_loader.ts";
 
 /** Connects to a Server: `mqtt://host:1883`, `mqtts://host:8883`, `ws://host/mqtt`, `wss://host/mqtt`, `unix:/path`.
  *
@@ -31,7 +31,8 @@ export async function connectOver(
   const { signal, outbox } = options;
   signal?.throwIfAborted();
   const settings = makeSettings(name, options);
-  const loaded = outbox === undefined ? undefined : await loadSession(outbox, settings.clientId);
+  const tellLost: TellLost | undefined = settings.observer?.lost && ((message, why) => client.lost(message, why));
+  const loaded = outbox === undefined ? undefined : await loadSession(outbox, settings.clientId, tellLost);
   const client = new MqttClient(settings, parts);
   const { engine } = client;
   if (loaded !== undefined) {

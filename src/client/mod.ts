@@ -31,7 +31,7 @@ export type {
   Subscription,
   WillOptions,
 } from "./client.ts";
-export type { ClientObserver } from "./client_observer.ts";
+export type { ClientObserver, LostMessage } from "./client_observer.ts";
 export { connect, connectOver } from "./connect.ts";
 export * from "./errors.ts";
 export { ScramError, type ScramOptions, scramSha256 } from "./scram.ts";

@@ -23,6 +23,7 @@ import type {
   Subscription,
 } from "./client.ts";
 import { ClientEngine, type EngineHost } from "./client_engine.ts";
+import type { LostMessage } from "./client_observer.ts";
 import type { ClientSettings } from "./client_settings.ts";
 import { ConnectionLostError, NotConnectedError } from "./errors.ts";
 import { Link, type LinkContext } from "./link.ts";
@@ -234,6 +235,17 @@ export class MqttClient implements Client, EngineHost {
     } catch (error) {
       this.#observerFailed(error);
     }
+  }
+
+  /** Told when what is under way is done, as a promise would be. */
+  lost(message: LostMessage, why: Error): void {
+    queueMicrotask(() => {
+      try {
+        this.settings.observer?.lost?.(message, why);
+      } catch (error) {
+        this.#observerFailed(error);
+      }
+    });
   }
 
   /** Not in the middle of what is under way. */

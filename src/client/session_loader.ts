@@ -2,6 +2,8 @@
 
 import type { OutgoingState } from "../session/outgoing_message.ts";
 import type { OutgoingRecord, QueuedRun, Store } from "../persistence/store.ts";
+import type { ClientObserver } from "./client_observer.ts";
+import { ClientClosedError } from "./errors.ts";
 import { OutboxMessage } from "./outbox_message.ts";
 
 export interface LoadedSession {
@@ -13,8 +15,15 @@ export interface LoadedSession {
 /** Bytes that are asked for at a time. */
 const READ_BYTES_MAX = 4 * 1024 * 1024;
 
-/** @throws when the store cannot be read. */
-export async function loadSession(store: Store, clientId: string): Promise<LoadedSession> {
+/** Hears of a message that is given up. */
+export type TellLost = NonNullable<ClientObserver["lost"]>;
+
+/** @param tellLost undefined = nobody wants to know. @throws when the store cannot be read. */
+export async function loadSession(
+  store: Store,
+  clientId: string,
+  tellLost: TellLost | undefined,
+): Promise<LoadedSession> {
   const records: OutgoingRecord[] = [];
   const runs: QueuedRun[] = [];
   const incomingQoS2: number[] = [];
@@ -28,7 +37,7 @@ export async function loadSession(store: Store, clientId: string): Promise<Loade
   });
   for (const run of runs) records.push(...await readRun(store, clientId, run));
   records.sort((a, b) => a.position - b.position);
-  return { outgoing: records.map(outgoingOf), incomingQoS2 };
+  return { outgoing: records.map((record) => outgoingOf(record, tellLost)), incomingQoS2 };
 }
 
 async function readRun(store: Store, clientId: string, { firstPosition, lastPosition }: QueuedRun) {
@@ -46,9 +55,18 @@ async function readRun(store: Store, clientId: string, { firstPosition, lastPosi
   return all;
 }
 
-function outgoingOf(record: OutgoingRecord): OutboxMessage {
+function outgoingOf(record: OutgoingRecord, tellLost: TellLost | undefined): OutboxMessage {
   const { message, qos, retain, expiresAtMs, position, packetIdentifier, state } = record;
-  const outgoing = new OutboxMessage(message, qos, retain, expiresAtMs, undefined);
+  const waiter = tellLost === undefined ? undefined : {
+    resolve() {},
+    reject(error: unknown) {
+      // Then it stays in the store.
+      if (error instanceof ClientClosedError) return;
+      const { topicName, payload } = message;
+      tellLost({ topicName, payload: payload.slice(), qos, retain }, error as Error);
+    },
+  };
+  const outgoing = new OutboxMessage(message, qos, retain, expiresAtMs, waiter);
   outgoing.position = position;
   outgoing.isOnDisk = true;
   if (packetIdentifier !== 0) {

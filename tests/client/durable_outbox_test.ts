@@ -5,6 +5,7 @@ import { assertEquals } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { systemClock } from "../../src/base/clock.ts";
 import type { ClientOptions, Message } from "../../src/client/client.ts";
+import type { ClientObserver } from "../../src/client/client_observer.ts";
 import { connect } from "../../src/client/mod.ts";
 import { makeConfig } from "../../src/config/config.ts";
 import { PacketType, ReasonCode } from "../../src/packet/mod.ts";
@@ -17,7 +18,7 @@ import { LineLog } from "../support/accounts.ts";
 import { ProcessOutput } from "../support/process_output.ts";
 import { TemporaryFolder } from "../support/store_files.ts";
 import { TestBroker } from "../support/test_broker.ts";
-import { connectThrough, connectTo, FakeServer, rejectsWith } from "./support.ts";
+import { connectThrough, connectTo, FakeServer, rejectsWith, settle } from "./support.ts";
 
 const PATIENCE_MS = 60_000;
 const KILLS = 6;
@@ -110,6 +111,46 @@ Deno.test("QoS 2 over a restart: before PUBREC the message goes again with its i
     restarted.drop();
     await store.close();
   }
+});
+
+Deno.test("a message of an earlier process that is given up is told to the observer, and one that waits is not", async () => {
+  const store = new MemoryStore();
+  const fake = new FakeServer();
+  const first = connectThrough(fake.open, { ...options(store), startOffline: false });
+  const server = await fake.next();
+  await server.accept();
+  const { client } = await first;
+  const publish = (text: string, qos: 1 | 2) => client.publish("a", text, { qos, retain: true }).catch(() => {});
+  publish("unknown", 2);
+  publish("again", 1);
+  await server.expect(Publish);
+  await server.expect(Publish);
+  client.drop();
+
+  const lost: unknown[] = [];
+  const observer: ClientObserver = {
+    lost: ({ payload, ...message }, why) => {
+      lost.push({ ...message, text: new TextDecoder().decode(payload), why: why.name });
+      // It may call back.
+      second.client.publish("lost", payload, { qos: 1 }).catch(() => {});
+    },
+  };
+  const connecting = connectThrough(fake.open, { ...options(store), startOffline: true, observer });
+  const next = await fake.next();
+  const second = await connecting;
+  await next.accept({ sessionPresent: false });
+  const { message, dup, packetIdentifier } = await next.expect(Publish);
+  assertEquals([new TextDecoder().decode(message.payload), dup], ["again", false]);
+  assertEquals((await next.expect(Publish)).message.topicName, "lost");
+  await next.acknowledge(PacketType.Puback, packetIdentifier, ReasonCode.QuotaExceeded);
+  assertEquals((await next.expect(Publish)).message.topicName, "lost");
+  second.client.drop();
+  await settle();
+  assertEquals(lost, [
+    { topicName: "a", text: "unknown", qos: 2, retain: true, why: "SessionLostError" },
+    { topicName: "a", text: "again", qos: 1, retain: true, why: "PublishRefusedError" },
+  ]);
+  await store.close();
 });
 
 Deno.test("an incoming QoS 2 message that was handed over does not come again after a restart", async () => {

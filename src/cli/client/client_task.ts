@@ -7,7 +7,7 @@ import type { ClientObserver } from "../../client/client_observer.ts";
 import { parseServerUrl } from "../../client/client_url.ts";
 import { connect } from "../../client/mod.ts";
 import { UsageError } from "../arguments.ts";
-import { requireBytes } from "./packet_text.ts";
+import { brief, requireBytes } from "./packet_text.ts";
 import { invariant } from "../../base/assert.ts";
 import type { Terminal } from "../terminal.ts";
 import { requireCertificates } from "./certificate_check.ts";
@@ -114,6 +114,8 @@ export class ClientTask {
         else if (state === "connected" && isLost) this.complain("connected again");
         isLost = state === "waiting" || (isLost && state === "connecting");
       },
+      lost: ({ topicName }, why) =>
+        this.complain(`a message to ${brief(topicName)} from before is given up: ${why.message}`),
     };
   }
 

@@ -43,6 +43,7 @@ export function allObservers(observers: readonly ClientObserver[]): ClientObserv
   const seeing = observers.filter(({ packet }) => packet !== undefined);
   return {
     state: (state, cause) => observers.forEach((observer) => observer.state?.(state, cause)),
+    lost: (message, why) => observers.forEach((observer) => observer.lost?.(message, why)),
     ...(seeing.length === 0 ? {} : {
       packet: (direction, packet, atMs) => seeing.forEach((observer) => observer.packet!(direction, packet, atMs)),
     }),
