@@ -2,7 +2,7 @@
  * It begins with no slots at all (a session has several queues, and most stay empty), doubles when full, and halves
  * when seven eighths of it are free, so that a burst does not leave its memory behind. Room: pure. @module */
 
-/** Below this many slots a queue keeps what it has: halving would save little and cost on each burst. */
+/** Up to this many slots a queue keeps what it has: halving would save little and cost on each burst. */
 const SLOTS_KEPT = 64;
 const SLOTS_FIRST = 8;
 
@@ -11,6 +11,9 @@ export class RingQueue<T> {
   #slots: (T | undefined)[] = [];
   #head = 0;
   #length = 0;
+
+  /** @param slotsKept for one that is filled and emptied again and again: up to so many stay. */
+  constructor(readonly slotsKept = SLOTS_KEPT) {}
 
   get length(): number {
     return this.#length;
@@ -30,7 +33,7 @@ export class RingQueue<T> {
     slots[this.#head] = undefined;
     this.#head = (this.#head + 1) & (slots.length - 1);
     this.#length--;
-    if (slots.length > SLOTS_KEPT && this.#length * 8 <= slots.length) this.#resize(slots.length / 2);
+    if (slots.length > this.slotsKept && this.#length * 8 <= slots.length) this.#resize(slots.length / 2);
     return item;
   }
 

@@ -25,9 +25,11 @@ export interface QueueOwner {
 }
 
 const LONG_BYTES = 128 * 1024;
+/** One read brings about so many small messages, and they are taken before the next. */
+const SLOTS_KEPT = 1024;
 
 export class MessageQueue {
-  readonly #unread = new RingQueue<ReceivedMessage>();
+  readonly #unread = new RingQueue<ReceivedMessage>(SLOTS_KEPT);
   #waiting: Waiting[] = [];
   #unreadBytes = 0;
   #end: { readonly error: Error | undefined } | undefined = undefined;

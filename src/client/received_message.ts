@@ -74,6 +74,13 @@ function propertiesOf({ message, subscriptionIdentifiers }: PublishPacket): Mess
   const hasNone = propertiesStart === propertiesEnd && forwardedProperties === undefined &&
     messageExpiryInterval === NEVER_EXPIRES;
   if (subscriptionIdentifiers === undefined) return hasNone ? NO_PROPERTIES : message.properties;
-  // The reader makes a list for each packet.
-  return hasNone ? { subscriptionIdentifiers } : { ...message.properties, subscriptionIdentifiers };
+  if (!hasNone) return { ...message.properties, subscriptionIdentifiers };
+  // The reader uses its list again.
+  if (identifiersAlone.subscriptionIdentifiers !== subscriptionIdentifiers) {
+    identifiersAlone = Object.freeze({ subscriptionIdentifiers });
+  }
+  return identifiersAlone;
 }
+
+/** Of the message before: most often those of the next are the same. */
+let identifiersAlone: Message["properties"] = NO_PROPERTIES;

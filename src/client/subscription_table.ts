@@ -14,6 +14,7 @@ interface Match {
   readonly filters: readonly (readonly string[])[];
 }
 
+const NO_MATCH: Match = { queues: [], filters: [] };
 const TOPICS_KEPT = 1000;
 /** Filters that were ended lately: what still comes for them nobody wants. */
 const ENDED_KEPT = 1000;
@@ -21,6 +22,9 @@ const ENDED_KEPT = 1000;
 export class SubscriptionTable {
   readonly #subscriptions = new Set<ActiveSubscription>();
   readonly #matches = new Map<string, Match>();
+  /** Of the message before: most often the next one has the same topic. */
+  #lastTopicName = "";
+  #lastMatch = NO_MATCH;
   /** Full filter → the Subscription Identifier that the Server has for it. */
   readonly #identifiers = new Map<string, number>();
   readonly #ended = new Set<string>();
@@ -43,6 +47,8 @@ export class SubscriptionTable {
   /** Filters of a subscription have changed. */
   changed(): void {
     this.#matches.clear();
+    this.#lastTopicName = "";
+    this.#lastMatch = NO_MATCH;
   }
 
   /** A SUBSCRIBE goes out. @param identifier 0 = none. */
@@ -64,8 +70,7 @@ export class SubscriptionTable {
   }
 
   targets({ message, subscriptionIdentifiers }: PublishPacket): readonly MessageQueue[] {
-    const match = this.#matches.get(message.topicName) ?? this.#find(message.topicName);
-    const { queues, filters } = match;
+    const { queues, filters } = this.#matchOf(message.topicName);
     if (subscriptionIdentifiers === undefined || queues.length === 1) return queues;
     const isNamed = (filter: string) => subscriptionIdentifiers.includes(this.#identifiers.get(filter) ?? 0);
     if (queues.length === 0) {
@@ -83,6 +88,13 @@ export class SubscriptionTable {
   wasWanted(topicName: string): boolean {
     for (const filter of this.#ended) if (topicMatchesFilter(topicName, filter)) return true;
     return false;
+  }
+
+  #matchOf(topicName: string): Match {
+    if (topicName === this.#lastTopicName) return this.#lastMatch;
+    this.#lastMatch = this.#matches.get(topicName) ?? this.#find(topicName);
+    this.#lastTopicName = topicName;
+    return this.#lastMatch;
   }
 
   #find(topicName: string): Match {

@@ -23,7 +23,7 @@ export interface Properties {
   responseTopic?: string;
   correlationData?: Uint8Array;
   /** 1–268,435,455 each. One in SUBSCRIBE, any number in a PUBLISH of the Server. */
-  subscriptionIdentifiers?: number[];
+  subscriptionIdentifiers?: readonly number[];
   /** Seconds, 0xFFFFFFFF = never. */
   sessionExpiryInterval?: number;
   assignedClientIdentifier?: string;
@@ -346,7 +346,7 @@ export function readPropertyList(reader: ByteReader, packetType: number, userPro
       case Wire.VariableByteInteger: {
         const value = reader.variableByteInteger();
         if (value === 0) throw badPropertyValue(identifier, value);
-        (properties.subscriptionIdentifiers ??= []).push(value);
+        ((properties.subscriptionIdentifiers ??= []) as number[]).push(value);
         break;
       }
       case Wire.Text:

@@ -34,7 +34,7 @@ export interface PublishPacket {
   /** 0 = no Topic Alias. */
   topicAlias: number;
   /** Only in a PUBLISH that a Server sent; undefined = none. */
-  subscriptionIdentifiers: number[] | undefined;
+  subscriptionIdentifiers: readonly number[] | undefined;
   /** topicName, qos, retain, properties and payload. topicName is "" when only an alias was sent, until
    * connection/topic_aliases has resolved it. */
   message: ApplicationMessage;
@@ -69,6 +69,8 @@ export class PublishReader {
   };
   /** Where the topic cache holds the topic of the PUBLISH before: most often it is that one again. */
   #topicSlot = -1;
+  /** The Subscription Identifier of the PUBLISH before, as a list: most often it is that one again. */
+  #identifiers: readonly number[] = [];
 
   constructor(sender: "client" | "server", userPropertiesMax: number) {
     this.#sender = sender;
@@ -262,10 +264,21 @@ export class PublishReader {
       if (byte >= 0x80) continue;
       if (byte === 0 && shift > 0) break;
       if (value === 0) throw badPropertyValue(Id.SubscriptionIdentifier, 0);
-      (this.#packet.subscriptionIdentifiers ??= []).push(value);
+      this.#addIdentifier(value);
       return at;
     }
     throw new MalformedPacketError("MQTT-1.5.5-1", "a Subscription Identifier is not a Variable Byte Integer");
+  }
+
+  /** One alone, which is the rule, comes in a list that several packets share. */
+  #addIdentifier(value: number): void {
+    const packet = this.#packet;
+    const former = packet.subscriptionIdentifiers;
+    if (former === undefined) {
+      if (this.#identifiers[0] !== value) this.#identifiers = Object.freeze([value]);
+      packet.subscriptionIdentifiers = this.#identifiers;
+    } else if (former === this.#identifiers) packet.subscriptionIdentifiers = [former[0], value];
+    else (former as number[]).push(value);
   }
 }
 

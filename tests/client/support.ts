@@ -170,7 +170,7 @@ export class ServerSide {
     readonly dup?: boolean;
     readonly packetIdentifier?: number;
     readonly topicAlias?: number;
-    readonly subscriptionIdentifiers?: number[];
+    readonly subscriptionIdentifiers?: readonly number[];
     readonly properties?: Properties;
   } = {}): Promise<void> {
     const { qos = 0, dup = false, packetIdentifier = 0, topicAlias = 0, subscriptionIdentifiers, properties } = options;

@@ -16,6 +16,7 @@ import {
   feed,
   fromPlain,
   plain,
+  type PlainPublish,
   plainPublish,
   testWireCases,
   wire,
@@ -443,4 +444,15 @@ Deno.test("[MQTT-3.1.2-24] encodePacket() writes no PUBLISH beyond the Maximum P
   const size = encode(publish).length;
   assertEquals(encode(publish, 5, size).length, size);
   assertEquals(encode(publish, 5, size - 1).length, 0);
+});
+
+Deno.test("PUBLISH packets with one Subscription Identifier share its list, and no other packet changes it", () => {
+  const of = (...identifiers: string[]) => wire(`30 [ "a" [ ${identifiers.map((each) => `0b ${each}`).join(" ")} ] ]`);
+  const stream = [of("05"), of("05"), of("05", "06", "07"), of(), of("05"), of("06"), of("06", "06")];
+  const bytes = new Uint8Array(stream.flatMap((frame) => [...frame]));
+  const lists = decodeAll(bytes, { sender: "server" }).map((packet) =>
+    (packet as PlainPublish).subscriptionIdentifiers
+  );
+  assertEquals(lists, [[5], [5], [5, 6, 7], undefined, [5], [6], [6, 6]]);
+  assertStrictEquals(lists[0], lists[1]);
 });

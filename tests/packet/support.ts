@@ -91,7 +91,7 @@ export interface PlainPublish {
   packetIdentifier: number;
   topicName: string;
   topicAlias: number;
-  subscriptionIdentifiers: number[] | undefined;
+  subscriptionIdentifiers: readonly number[] | undefined;
   properties: Properties;
   payload: Uint8Array;
 }
