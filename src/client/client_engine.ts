@@ -276,7 +276,9 @@ export class ClientEngine implements EngineContext, Watched {
     this.time.begin();
     this.#error = error;
     const link = this.#current;
-    if (link !== undefined && !this.#leaving.has(link)) link.writer.end();
+    const isCut = link !== undefined && !this.#leaving.has(link);
+    const wish = isCut && this.link !== undefined ? "cut without DISCONNECT, as asked" : "as asked";
+    if (isCut) link.writer.end();
     this.#forgetLink(error ?? new ClientClosedError("the client has ended"));
     this.state = "closed";
     this.wheel.cancel(this.#retryTimer);
@@ -289,7 +291,7 @@ export class ClientEngine implements EngineContext, Watched {
     this.journal.close();
     this.#ready.reject(error ?? closedError);
     if (this.#leaving.size === 0) this.#settleClosed();
-    this.host.stateChanged("closed", error === undefined ? "as asked" : error.message);
+    this.host.stateChanged("closed", error === undefined ? wish : error.message);
   }
 
   // What the parts ask.

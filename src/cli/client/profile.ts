@@ -49,7 +49,9 @@ function profile(given: GivenClientOptions, terminal: Terminal): number {
   }
   if (name === undefined) throw new UsageError(`${verb} needs the NAME of a profile: profile ${verb} greenhouse`);
   if (verb === "save") {
-    terminal.print(`saved ${store.save(name, settingsOf(given, store))}`);
+    const settings = settingsOf(given, store);
+    const verdict = store.names().includes(name) ? "replaced" : "saved";
+    terminal.print(`${verdict} ${store.save(name, settings)}`);
   } else if (verb === "remove") {
     store.remove(name);
     terminal.print(`removed the profile "${name}"`);

@@ -85,7 +85,7 @@ async function requestResponse(given: GivenClientOptions, terminal: Terminal): P
     } catch (error) {
       if (signal.aborted) return 0;
       if (!(error instanceof RequestTimeoutError)) throw error;
-      task.complain(error.message);
+      task.complain(`no response within ${timeoutMs / 1000} s`);
       return TIMED_OUT;
     }
   });

@@ -90,9 +90,15 @@ async function openOutbox(folder: string): Promise<{ store: SqliteStore } & Asyn
     const store = await SqliteStore.open(folder, { durability: "full", clock: systemClock });
     return { store, [Symbol.asyncDispose]: () => store.close() };
   } catch (error) {
-    if (error instanceof DataFolderError) throw new CommandError(`--outbox ${folder}: ${error.message}`);
+    if (error instanceof DataFolderError) throw new CommandError(`--outbox ${folder}: ${forStation(error.message)}`);
     throw error;
   }
+}
+
+/** The store speaks to those who start a broker, and names options that a station does not have. */
+function forStation(advice: string): string {
+  return advice.replace(/ with --data-dir(, or keep nothing with --durability off)?/, "")
+    .replace(/start with --new-store to begin with an empty store/, "choose another folder");
 }
 
 /** Says when there is a connection, the first one and each later one. */

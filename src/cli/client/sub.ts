@@ -133,6 +133,9 @@ function readWish(given: GivenClientOptions, task: ClientTask): Wish {
   if (given.operands.length > 0) {
     throw new UsageError(`"${given.operands[0]}" stands alone; -t says what to subscribe to`);
   }
+  if (flagOf(given, "sequence") && flagOf(given, "json")) {
+    throw new UsageError("--sequence draws the packets in the place of the messages, and --json prints messages");
+  }
   const seconds = numberOption(given, "W", 1, SECONDS_MAX);
   return {
     filters,

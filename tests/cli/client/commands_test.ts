@@ -141,9 +141,14 @@ withBroker("inspect --drop leaves without DISCONNECT, so that the Will Message c
   });
   await said.promise;
   const { printed } = await run("inspect --will-topic gone --will-payload away --drop --mermaid -");
-  assert(!printed.includes("DISCONNECT"));
-  assertMatch(printed, /^sequenceDiagram\n[^]*CONNECT[^]*Note over C,S: closed/);
+  assert(!/->>.*DISCONNECT/.test(printed));
+  assertMatch(printed, /^sequenceDiagram\n[^]*CONNECT[^]*Note over C,S: closed: cut without DISCONNECT, as asked/);
   assertEquals((await will).printed, "away\n");
+});
+
+withBroker("rr says in the seconds of -W that no response came", async (run) => {
+  const { code, complaints } = await run("rr -t nobody -m x -W 1 -V 5");
+  assertEquals([code, complaints], [27, "quetzal: no response within 1 s"]);
 });
 
 withBroker("inspect draws a refused connection, and ends with its Reason Code", async (run) => {
@@ -191,6 +196,7 @@ const USAGE: [line: string, message: string][] = [
   ["pub -t t -m x -D disconnect session-expiry-interval 5", "pub: -D disconnect session-expiry-interval: a session"],
   ["pub -t t -m x -V 311 -P pw --quiet", "pub: a password without a user name needs MQTT 5.0"],
   ["pub -t t -m x -h a|b", "pub: mqtt://a|b: the Server's URL is not one"],
+  ["sub -t t --sequence --json", "sub: --sequence draws the packets in the place of the messages"],
   ["rr -m x", "rr: -t says which topic the request is published on"],
   ["rr -t t -m x -V 311", "rr: -e says on which topic the response comes"],
   ["rr -t t -e a/# -m x", "rr: -e a/#: a response comes on one topic"],

@@ -36,6 +36,9 @@ Deno.test("profile saves, lists, shows and removes", () =>
       will: { topicName: "w" },
     };
     assertEquals(JSON.parse(await Deno.readTextFile(path)), settings);
+    const line = "profile save greenhouse --profile greenhouse -V 5";
+    assertEquals((await run(line)).printed, `replaced ${path}\n`);
+    settings.protocolVersion = 5;
     if (!WINDOWS) assertEquals((await Deno.stat(path)).mode! & 0o777, 0o600);
     assertEquals(JSON.parse((await run("profile show greenhouse")).printed), settings);
     assertEquals(JSON.parse((await run("profile list --json")).printed), [{ name: "greenhouse", ...settings }]);

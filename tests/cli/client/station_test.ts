@@ -217,7 +217,7 @@ for (
     ["--once --interval 5", 2, "--once is one reading"],
     ["--outbox o -q 0", 2, "use -q 1"],
     ["--home-assistant-prefix +", 2, "--home-assistant-prefix +: it is the beginning"],
-    ["--outbox /dev/null/o", 1, "--outbox /dev/null/o: "],
+    ["--outbox /dev/null/o", 1, "move it away, choose another folder"],
   ] as const
 ) {
   Deno.test(
@@ -227,6 +227,8 @@ for (
       const result = await cli(["station", ...line.split(" ")]);
       assertEquals(result.code, code);
       assertStringIncludes(result.complaints, complaint);
+      // What only a broker has.
+      assertEquals(/--data-dir|--durability/.test(result.complaints), false);
     },
   );
 }
