@@ -158,3 +158,19 @@ Deno.test("a message under another Topic Name goes to the subscription whose ide
   assertEquals((await deadline(iterator.next() as Promise<IteratorResult<Message>>, PATIENCE_MS)).value.text(), "a's");
   client.drop();
 });
+
+Deno.test("a subscription that is made between two messages of one topic gets the second", async () => {
+  const { client, server } = await new FakeServer().connect();
+  const iterator = (await subscribed(client, server))[Symbol.asyncIterator]();
+  await server.publish("a", "1");
+  assertEquals((await deadline(iterator.next() as Promise<IteratorResult<Message>>, PATIENCE_MS)).value.text(), "1");
+  const subscribing = client.subscribe("+");
+  const { packetIdentifier } = await server.expect(Subscribe);
+  await server.send({ type: Suback, packetIdentifier, reasonCodes: [0], properties: {} });
+  const other = (await subscribing)[Symbol.asyncIterator]();
+  await server.publish("a", "2");
+  for (const each of [iterator, other]) {
+    assertEquals((await deadline(each.next() as Promise<IteratorResult<Message>>, PATIENCE_MS)).value.text(), "2");
+  }
+  client.drop();
+});
