@@ -35,7 +35,8 @@ export async function securedByClient(stream: ByteStream, options: TlsClientOpti
     key,
   }, () => outcome.resolve(socket));
   const fail = (error: Error) => outcome.reject(error);
-  socket.once("error", fail);
+  // Not `once`: an engine that has failed may fail again on its way out, and what nobody listens to ends the program.
+  socket.on("error", fail);
   outcome.promise.then(() => isDone = true, () => isDone = true);
   try {
     while (!isDone && !cable.isDone) await cable.pull();
