@@ -2,7 +2,7 @@
  * Subscriptions, sessions, accounts, large payloads, requests. @module */
 
 import { assert, assertEquals } from "@std/assert";
-import { ConnectRefusedError, PacketType, type QoS, ReasonCode, ServerProtocolError } from "../../../src/client/mod.ts";
+import { ConnectRefusedError, PacketType, type QoS, ReasonCode } from "../../../src/client/mod.ts";
 import { rejectsWith } from "../support.ts";
 import { brokerTest, lasting, patiently, take, takeUntil, texts, versionTest, WatchedClient } from "./support.ts";
 
@@ -244,9 +244,10 @@ brokerTest(
     await using watched = await WatchedClient.connect(started.port);
     assertEquals(watched.client.protocolVersion, 4);
     await watched.client.publish("a", "", { qos: 1 });
-    await rejectsWith(
-      ServerProtocolError,
+    const { reasonCode } = await rejectsWith(
+      ConnectRefusedError,
       WatchedClient.connect(started.port, { protocolVersion: 5, reconnect: false }),
     );
+    assertEquals(reasonCode, ReasonCode.UnsupportedProtocolVersion);
   },
 );
