@@ -9,13 +9,15 @@ import { linesOf, missedOf, type Row, rowsOf } from "../bench/client/verdict.ts"
 /** An end that is not reached: the number of messages comes first. */
 const SECONDS = 60;
 
-for (const task of TASKS) {
-  Deno.test(`bench:client: ${task} runs tiny, with both clients`, async () => {
+const EACH = [...TASKS.map((task) => [task, "quetzal"] as const), ["subscribe-qos0", "replay"] as const];
+
+for (const [task, broker] of EACH) {
+  Deno.test(`bench:client: ${task} runs tiny, with both clients and ${broker}`, async () => {
     const size = {
       ...{ payloadBytes: 64, inFlight: 10, warmUpSeconds: 0, seconds: SECONDS, messagesMax: 500, rounds: 1 },
     };
     const cores = { clientCore: undefined, otherCore: undefined };
-    const runs = await runContest({ tasks: [task], brokers: ["quetzal"], size, ...cores, tell: () => {} });
+    const runs = await runContest({ tasks: [task], brokers: [broker], size, ...cores, tell: () => {} });
     assertEquals(runs.map(({ contestant }) => contestant), [...CONTESTANTS]);
     for (const { messages, seconds } of runs) {
       assertEquals(messages, 500);

@@ -1,12 +1,24 @@
-/** The brokers between which the clients are compared, each without anything that would cost on the disk. @module */
+/** The brokers with which the clients are compared, each without anything that would cost on the disk. @module */
 
 import { BrokerProcess, findMosquitto, freePort } from "../scenarios/broker_process.ts";
+import type { TaskName } from "./job.ts";
 
-export const BROKERS = ["quetzal", "mosquitto"] as const;
+const REPLAY_MAIN = new URL("replay_main.ts", import.meta.url).href;
+
+export const BROKERS = ["quetzal", "mosquitto", "replay"] as const;
 export type BrokerName = typeof BROKERS[number];
 
-/** @param core the only one it may use; undefined: all. */
-export async function startBroker(name: BrokerName, core: number | undefined): Promise<BrokerProcess> {
+/** The replaying Server does nothing but deliver. */
+export function serves(name: BrokerName, task: TaskName): boolean {
+  return name !== "replay" || task === "subscribe-qos0";
+}
+
+/** @param payloadBytes of what is replayed. @param core the only one it may use; undefined: all. */
+export async function startBroker(
+  name: BrokerName,
+  payloadBytes: number,
+  core: number | undefined,
+): Promise<BrokerProcess> {
   const dataDir = await Deno.makeTempDir({ prefix: "quetzal-bench-" });
   if (name === "quetzal") {
     return await BrokerProcess.launch(dataDir, {
@@ -16,6 +28,14 @@ export async function startBroker(name: BrokerName, core: number | undefined): P
         ...["--durability", "off", "--log-level", "warning"],
       ],
       ready: /mqtt:\/\/127\.0\.0\.1:(\d+)/,
+      saysOn: 0,
+    }, core);
+  }
+  if (name === "replay") {
+    return await BrokerProcess.launch(dataDir, {
+      program: Deno.execPath(),
+      args: ["run", "-A", "--no-check", REPLAY_MAIN, String(payloadBytes)],
+      ready: /^replay at (\d+)$/m,
       saysOn: 0,
     }, core);
   }

@@ -2,7 +2,7 @@
  * round, so that a machine that becomes slower or quicker meanwhile favours none. @module */
 
 import { LoadProcess } from "../scenarios/load_process.ts";
-import { type BrokerName, startBroker } from "./brokers.ts";
+import { type BrokerName, serves, startBroker } from "./brokers.ts";
 import { type ClientJob, type ClientResult, type ContestantName, CONTESTANTS, type TaskName } from "./job.ts";
 
 const CONTEST_MAIN = new URL("contest_main.ts", import.meta.url);
@@ -38,7 +38,7 @@ export async function runContest(options: ContestOptions): Promise<ContestRun[]>
   const { tasks, brokers, size, tell } = options;
   const runs: ContestRun[] = [];
   for (const task of tasks) {
-    for (const broker of brokers) {
+    for (const broker of brokers.filter((name) => serves(name, task))) {
       for (let round = 1; round <= size.rounds; round++) {
         for (const contestant of round % 2 === 1 ? CONTESTANTS : CONTESTANTS.toReversed()) {
           const result = await runOne(task, broker, contestant, options);
@@ -59,11 +59,11 @@ async function runOne(
   { size, clientCore, otherCore }: ContestOptions,
 ): Promise<ClientResult> {
   const { payloadBytes, inFlight, warmUpSeconds, seconds, messagesMax } = size;
-  await using running = await startBroker(broker, otherCore);
+  await using running = await startBroker(broker, payloadBytes, otherCore);
   const { port } = running;
   const job: ClientJob = { contestant, task, port, payloadBytes, inFlight, warmUpSeconds, seconds, messagesMax };
   await using process = new LoadProcess<ClientResult>(CONTEST_MAIN, job, clientCore);
-  if (task !== "subscribe-qos0") return await process.result();
+  if (task !== "subscribe-qos0" || broker === "replay") return await process.result();
   await using _feeder = new LoadProcess<never>(FEEDER_MAIN, { port, payloadBytes }, otherCore);
   return await process.result();
 }
