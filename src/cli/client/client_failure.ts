@@ -24,7 +24,7 @@ export function failureOf(error: unknown, protocolVersion: 3 | 4 | 5 | undefined
     return { text: error.message, code };
   }
   if (error instanceof ServerProtocolError) {
-    // Most often another program listens on that port, or a broker that does not know the version which -V names.
+    // Most often another program listens on that port.
     return { text: `the broker breaks the protocol, or speaks another one: ${error.message}`, code: FAILED };
   }
   // rustls's words for: what answers does not speak TLS.
