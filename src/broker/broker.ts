@@ -26,7 +26,7 @@ import type { BrokerSettings, DoorSettings } from "./settings.ts";
 import type { SharedGroup } from "./shared_group.ts";
 import { SharedSubscriptions } from "./shared_subscriptions.ts";
 import { Statistics } from "./statistics.ts";
-import { type Scheduler, Turn } from "./turn.ts";
+import { type Scheduler, Turn } from "../base/turn.ts";
 
 /** What a broker is made of; everything that waits or varies is given to it. */
 export interface BrokerParts {

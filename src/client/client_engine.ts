@@ -20,7 +20,7 @@ import type { ClientState, ServerLimits } from "./client.ts";
 import type { ClientSettings } from "./client_settings.ts";
 import { DirectPublisher } from "./direct_publisher.ts";
 import type { EngineContext } from "./engine_context.ts";
-import { EngineTime } from "./engine_time.ts";
+import { Turn } from "../base/turn.ts";
 import {
   ClientClosedError,
   ConnectionLostError,
@@ -63,7 +63,7 @@ export class ClientEngine implements EngineContext, Watched {
   state: ClientState = "connecting";
   server: ServerLimits;
   link: PacketWriter | undefined = undefined;
-  readonly time: EngineTime;
+  readonly time: Turn;
   readonly wheel: TimerWheel;
   readonly journal: SessionJournal;
   readonly table = new SubscriptionTable();
@@ -91,7 +91,7 @@ export class ClientEngine implements EngineContext, Watched {
 
   constructor(readonly settings: ClientSettings, readonly host: EngineHost) {
     this.#introduction = new Introduction(settings);
-    this.time = new EngineTime(host.clock, host.endOfTurn, () => this.#turnEnded());
+    this.time = new Turn(host.clock, host, () => this.#turnEnded());
     this.wheel = new TimerWheel(this.time.monotonicMs, TICK_MS);
     this.journal = new SessionJournal(settings.outbox, this.clientId, host.endOfTurn, (action) => {
       this.time.begin();

@@ -6,12 +6,12 @@ import type { ReasonCode } from "../packet/reason_code.ts";
 import type { ProtocolVersion } from "../packet/control_packet.ts";
 import type { ServerLimits } from "./client.ts";
 import type { ClientSettings } from "./client_settings.ts";
-import type { EngineTime } from "./engine_time.ts";
+import type { Turn } from "../base/turn.ts";
 import type { SessionJournal } from "./session_journal.ts";
 
 export interface EngineContext {
   readonly settings: ClientSettings;
-  readonly time: EngineTime;
+  readonly time: Turn;
   readonly wheel: TimerWheel;
   readonly journal: SessionJournal;
   readonly protocolVersion: ProtocolVersion;

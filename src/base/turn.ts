@@ -1,9 +1,9 @@
-/** One turn of the dispatcher: everything that happens before the event loop goes on. The time is read once, at its
+/** One turn of the broker or of the client: everything that happens before the event loop goes on. The time is read once, at its
  * first event; at its end the store may hand over what was gathered. @module */
 
-import type { Clock } from "../base/clock.ts";
+import type { Clock } from "./clock.ts";
 
-/** How the broker gets called back: given to it, so that a simulation decides the order. */
+/** How it gets called back: given to it, so that a simulation decides the order. */
 export interface Scheduler {
   /** After what is under way now, before the event loop waits: `queueMicrotask`. */
   endOfTurn(callback: () => void): void;
