@@ -12,6 +12,7 @@ Deno.test("dispatcher_bench runs tiny", () => {
   assertEquals(dispatcherWorkload(1, 0, 5)(), 5);
   assertEquals(dispatcherWorkload(3, 0, 5)(), 15);
   assertEquals(dispatcherWorkload(3, 1, 5)(), 15);
+  assertEquals(dispatcherWorkload(3, 2, 5)(), 15);
 });
 
 Deno.test("packet_identifiers_bench runs tiny", () => {

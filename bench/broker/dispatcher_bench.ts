@@ -1,14 +1,7 @@
 /** The dispatcher alone: PUBLISH packets in, calls of packet sinks out; no bytes, no sockets.
  * In: receivers and QoS. Out: a run of one turn, which says how many deliveries it made. @module */
 
-import { AllowAll, AnonymousAuthenticator } from "../../src/auth/allow_anonymous.ts";
-import { systemClock } from "../../src/base/clock.ts";
-import { BrokerLog } from "../../src/broker/broker_log.ts";
-import type { Connection } from "../../src/broker/connection.ts";
-import { Dispatcher } from "../../src/broker/dispatcher.ts";
-import { DEFAULT_LIMITS } from "../../src/config/limits.ts";
 import type { Delivery, PacketSink } from "../../src/connection/packet_sink.ts";
-import { Traffic } from "../../src/connection/traffic.ts";
 import {
   ApplicationMessage,
   type ControlPacket,
@@ -16,7 +9,7 @@ import {
   type PublishPacket,
   type QoS,
 } from "../../src/packet/mod.ts";
-import { MemoryStore } from "../../src/persistence/memory_store.ts";
+import { BenchDispatcher } from "./bench_dispatcher.ts";
 
 /** Counts, and keeps nothing but the identifiers that have to be acknowledged. */
 class CountingSink implements PacketSink {
@@ -49,84 +42,38 @@ class CountingSink implements PacketSink {
   close(): void {}
 }
 
-/** @returns one run: a turn of `messages` PUBLISH packets of one publisher to `receivers` subscribers, which acknowledge
- * at once; it returns the deliveries. */
-export function dispatcherWorkload(receivers: number, qos: 0 | 1, messages: number): () => number {
-  const ends: (() => void)[] = [];
-  const log = { isEnabled: () => false, error() {}, warning() {}, info() {}, debug() {} };
-  const dispatcher = new Dispatcher({
-    clock: systemClock,
-    scheduler: { endOfTurn: (callback) => void ends.push(callback) },
-    random: Math.random,
-    limits: DEFAULT_LIMITS,
-    settings: {
-      protocolVersions: [5],
-      maximumQoS: 2,
-      retainAvailable: true,
-      wildcardSubscriptionAvailable: true,
-      sharedSubscriptionAvailable: true,
-      subscriptionIdentifierAvailable: true,
-      sharedSubscriptionStrategy: "round-robin",
-      sysIntervalS: 0,
-      checkPayloadFormat: false,
-      version: "bench",
-    },
-    store: new MemoryStore(),
-    authenticator: new AnonymousAuthenticator(() => true),
-    authorizer: new AllowAll(),
-    traffic: new Traffic(),
-    log: new BrokerLog(log, () => 0),
-  }, (callback) => void callback());
+/** An acknowledgement that is used again. */
+function answer(type: 4 | 5 | 6 | 7) {
+  return { type, packetIdentifier: 0, reasonCode: 0, properties: {} } as { packetIdentifier: number } & ControlPacket;
+}
 
-  const connect = (clientId: string): { sink: CountingSink; connection: Connection } => {
+/** @returns one run: a turn of `messages` PUBLISH packets of one publisher to `receivers` subscribers, all of whom
+ * acknowledge at once, to the end of the exchange; it returns the deliveries. */
+export function dispatcherWorkload(receivers: number, qos: QoS, messages: number): () => number {
+  const bench = new BenchDispatcher();
+  const { dispatcher } = bench;
+  const connect = (clientId: string) => {
     const sink = new CountingSink();
-    const connection = dispatcher.open(sink);
-    dispatcher.received(connection, {
-      type: PacketType.Connect,
-      protocolVersion: 5,
-      cleanStart: true,
-      keepAlive: 0,
-      clientId,
-      will: undefined,
-      userName: undefined,
-      password: undefined,
-      properties: {},
-    });
-    return { sink, connection };
+    return { sink, connection: bench.connect(sink, clientId) };
   };
   const publisher = connect("publisher");
   const subscribers = Array.from({ length: receivers }, (_, i) => {
     const subscriber = connect(`subscriber ${i}`);
-    const request = {
-      topicFilter: "bench/+",
-      qos,
-      noLocal: false,
-      retainAsPublished: false,
-      retainHandling: 0,
-    } as const;
-    dispatcher.received(subscriber.connection, {
-      type: PacketType.Subscribe,
-      packetIdentifier: 1,
-      subscriptions: [request],
-      properties: {},
-    });
+    bench.subscribe(subscriber.connection, "bench/+", qos);
     return subscriber;
   });
   const packet: PublishPacket = {
     type: PacketType.Publish,
     dup: false,
-    packetIdentifier: qos,
+    packetIdentifier: qos === 0 ? 0 : 1,
     topicAlias: 0,
     subscriptionIdentifiers: undefined,
     message: ApplicationMessage.create({ topicName: "bench/topic", payload: new Uint8Array(64), qos }),
   };
-  const puback: { -readonly [K in keyof Extract<ControlPacket, { type: 4 }>]: Extract<ControlPacket, { type: 4 }>[K] } =
-    {
-      type: PacketType.Puback,
-      packetIdentifier: 0,
-      reasonCode: 0,
-      properties: {},
-    };
+  // What a subscriber says to a PUBLISH, in this order.
+  const answers = [[], [answer(PacketType.Puback)], [answer(PacketType.Pubrec), answer(PacketType.Pubcomp)]][qos];
+  const release = answer(PacketType.Pubrel);
+  release.packetIdentifier = packet.packetIdentifier;
   return () => {
     const before = subscribers.reduce((sum, { sink }) => sum + sink.deliveries, 0);
     for (let i = 0; i < messages; i++) {
@@ -135,18 +82,21 @@ export function dispatcherWorkload(receivers: number, qos: 0 | 1, messages: numb
       if (qos === 0) continue;
       for (const { sink, connection } of subscribers) {
         for (const packetIdentifier of sink.unacknowledged) {
-          puback.packetIdentifier = packetIdentifier;
-          dispatcher.received(connection, puback);
+          for (const packet of answers) {
+            packet.packetIdentifier = packetIdentifier;
+            dispatcher.received(connection, packet);
+          }
         }
         sink.unacknowledged.length = 0;
       }
+      if (qos === 2) dispatcher.received(publisher.connection, release);
     }
-    for (const end of ends.splice(0)) end();
+    bench.endTurn();
     return subscribers.reduce((sum, { sink }) => sum + sink.deliveries, 0) - before;
   };
 }
 
-for (const [receivers, qos] of [[1, 0], [100, 0], [1, 1], [100, 1]] as const) {
+for (const [receivers, qos] of [[1, 0], [100, 0], [1, 1], [100, 1], [1, 2], [100, 2]] as const) {
   const run = dispatcherWorkload(receivers, qos, 10_000 / receivers);
   Deno.bench(`10,000 deliveries at QoS ${qos}, 1 → ${receivers}`, () => void run());
 }

@@ -89,8 +89,17 @@ export function findRoute(
   cache: MatchCache<Route>,
   limits: Pick<Limits, "topicLevelsMax" | "topicBytesMax">,
 ): Route {
-  const known = cache.get(topicName, subscriptions.version);
-  if (known !== undefined) return known;
+  return cache.get(topicName, subscriptions.version) ?? makeRoute(topicName, subscriptions, cache, limits);
+}
+
+/** Apart from the look-up: a function that has a closure makes its surroundings on entry, used or not, and most messages
+ * only look up. */
+function makeRoute(
+  topicName: string,
+  subscriptions: SubscriptionTrie<ClientSubscription | SharedGroup>,
+  cache: MatchCache<Route>,
+  limits: Pick<Limits, "topicLevelsMax" | "topicBytesMax">,
+): Route {
   const route = new Route(topicRefusal(topicName, limits));
   const thisStamp = ++stamp;
   subscriptions.match(topicName, (value) => {
