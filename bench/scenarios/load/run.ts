@@ -3,6 +3,7 @@
 import { deadline } from "@std/async/deadline";
 import { cpuUsage } from "node:process";
 import type { LoadJob, LoadResult, Verdict } from "./job.ts";
+import { rssOf, threadsMs } from "../processor_time.ts";
 import { Latencies } from "./latencies.ts";
 import { Publisher } from "./publisher.ts";
 import { Subscriber } from "./subscriber.ts";
@@ -140,7 +141,7 @@ export class Run {
   /** The subscribers are there all the time. */
   async #flow(): Promise<LoadResult> {
     const { warmUpSeconds, seconds, messagesPerSecond } = this.job;
-    const rssStart = this.#rss();
+    const rssStart = rssOf(this.job.brokerPid);
     const startMs = performance.now();
     if (messagesPerSecond === undefined) { for (const publisher of this.#publishers) publisher.startFlatOut(); }
     else this.#pace(messagesPerSecond, startMs);
@@ -157,7 +158,7 @@ export class Run {
     const busy = this.#busy(cpu, to.atMs - from.atMs);
     this.#measuredToMs = to.atMs;
     for (const publisher of this.#publishers) publisher.stop();
-    const rssPublished = this.#rss();
+    const rssPublished = rssOf(this.job.brokerPid);
     await this.#untilDelivered();
     return {
       verdict: this.#verdict(),
@@ -168,20 +169,20 @@ export class Run {
       generatorLateMs: this.#generatorLateMs.quantiles(),
       rssStart,
       rssPublished,
-      rssEnd: this.#rss(),
+      rssEnd: rssOf(this.job.brokerPid),
       ...busy,
     };
   }
 
   /** The subscribers are away until everything waits for them. */
   async #queue(): Promise<LoadResult> {
-    const rssStart = this.#rss();
+    const rssStart = rssOf(this.job.brokerPid);
     const cpu = this.#processorMs();
     const startMs = performance.now();
     for (const publisher of this.#publishers) publisher.startFlatOut();
     await this.#untilStalled(() => this.#isThrough());
     const queued = this.#mark();
-    const rssPublished = this.#rss();
+    const rssPublished = rssOf(this.job.brokerPid);
     const drainMs = performance.now();
     await this.#each(this.#subscribers, async (subscriber) => {
       if (!(await subscriber.connect(false))) throw new Error(`${subscriber.clientId} has no session any more`);
@@ -193,7 +194,7 @@ export class Run {
       deliveredPerSecond: perSecond(this.#delivered, this.#movedAtMs - drainMs),
       rssStart,
       rssPublished,
-      rssEnd: this.#rss(),
+      rssEnd: rssOf(this.job.brokerPid),
       ...this.#busy(cpu, performance.now() - startMs),
     };
   }
@@ -297,30 +298,6 @@ export class Run {
     } catch {
       return { generator, broker: undefined };
     }
-  }
-
-  /** Linux tells it in a file; elsewhere there is nothing to read without another program. */
-  #rss(): number | undefined {
-    try {
-      const status = Deno.readTextFileSync(`/proc/${this.job.brokerPid}/status`);
-      const kibibytes = /^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1];
-      return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
-    } catch {
-      return undefined;
-    }
-  }
-}
-
-/** Processor time that all threads have used so far, finer than in /proc/…/stat. */
-function threadsMs(pid: number): number | undefined {
-  try {
-    let ns = 0;
-    for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
-      ns += Number(Deno.readTextFileSync(`/proc/${pid}/task/${name}/schedstat`).split(" ")[0]);
-    }
-    return ns / 1_000_000;
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,0 +1,138 @@
+/** `deno task bench:growth`: what grows, and how fast. Exit code 1 when a message was not delivered as it should be; 2 for a
+ * wrong command line. @module */
+
+import { parseArgs } from "node:util";
+import { CURVES } from "./curves.ts";
+import { chartsOf, growthTable } from "./report.ts";
+import { endPoint, runCurves, runTiny } from "./runner.ts";
+import type { MeasuredCurve } from "./curve.ts";
+
+const IDS = CURVES.map(({ id }) => id);
+const HELP = `What grows: cost of a delivery, latency and memory against what a broker has to bear.
+
+Usage: deno task bench:growth [OPTIONS]
+
+Curves:
+${CURVES.map(({ id, title, points }) => `  ${id.padEnd(15)}${title}: ${points.join(", ")}`).join("\n")}
+
+Options:
+  --curve LIST    only these                                                     (default ${IDS})
+  --points LIST   at these points, instead of those of each curve
+  --rounds N      processes for each point, of which the median counts           (default 1)
+  --tiny          each as small as can be, to see whether it works
+  --json FILE     write what was measured into this file; curves that are in it already and not measured now stay
+  --charts DIR    draw the curves into this folder, as SVG
+  --from FILE     measure nothing: draw and tell what --json wrote
+  --lock FILE     keep this file locked while a point is measured
+  --help          show this help
+
+Example:
+  deno task bench:growth --curve topics,depth --json growth.json --charts docs/charts`;
+
+interface Options {
+  readonly curves: typeof CURVES;
+  readonly points?: number[];
+  readonly rounds: number;
+  readonly values: { json?: string; charts?: string; from?: string; lock?: string; tiny?: boolean; help?: boolean };
+}
+
+/** What is written: figures, and where they come from. */
+interface GrowthFile {
+  readonly machine: string;
+  readonly measuredAt: string;
+  readonly curves: readonly MeasuredCurve[];
+}
+
+/** @throws RangeError, or TypeError for an option that is not known. */
+function parseOptions(args: string[]): Options {
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean" } as const;
+  const options = { curve: text, points: text, rounds: text, json: text, charts: text, from: text, lock: text };
+  const { values } = parseArgs({ args, options: { ...options, tiny: flag, help: flag } });
+  const names = values.curve?.split(",") ?? IDS;
+  const unknown = names.find((name) => !IDS.includes(name));
+  if (unknown !== undefined) throw new RangeError(`--curve: "${unknown}" is none of ${IDS.join(", ")}`);
+  const rounds = whole("rounds", values.rounds ?? "1");
+  const points = values.points?.split(",").map((point) => whole("points", point));
+  return { curves: CURVES.filter(({ id }) => names.includes(id)), points, rounds, values };
+}
+
+function whole(option: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new RangeError(`--${option}: "${text}" is no whole number above 0`);
+  return value;
+}
+
+function machineText(): string {
+  return `${navigator.hardwareConcurrency} cores (${Deno.build.os}, ${Deno.build.arch}), Deno ${Deno.version.deno}`;
+}
+
+async function readFile(file: string): Promise<GrowthFile | undefined> {
+  try {
+    return JSON.parse(await Deno.readTextFile(file)) as GrowthFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+async function main(args: string[]): Promise<number> {
+  let options: Options;
+  try {
+    options = parseOptions(args);
+  } catch (error) {
+    if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
+    console.error(`${error.message}\nSee --help.`);
+    return 2;
+  }
+  const { curves, points, rounds, values } = options;
+  if (values.help) {
+    console.log(HELP);
+    return 0;
+  }
+  for (const signal of ["SIGINT", ...(Deno.build.os === "windows" ? [] : ["SIGTERM"])] as Deno.Signal[]) {
+    Deno.addSignalListener(signal, () => {
+      endPoint();
+      Deno.exit(130);
+    });
+  }
+  const tell = (line: string) => console.error(line);
+  let file: GrowthFile;
+  if (values.from === undefined) {
+    const measured = values.tiny
+      ? await runTiny(curves)
+      : await runCurves({ curves, points, rounds, lockFile: values.lock, tell });
+    file = { machine: machineText(), measuredAt: new Date().toISOString(), curves: measured };
+  } else {
+    const read = await readFile(values.from);
+    if (read === undefined) {
+      console.error(`--from: there is no ${values.from}.\nSee --help.`);
+      return 2;
+    }
+    file = { ...read, curves: read.curves.filter(({ id }) => curves.some((curve) => curve.id === id)) };
+  }
+  for (const measured of values.charts === undefined ? [] : file.curves) {
+    const curve = CURVES.find(({ id }) => id === measured.id)!;
+    await Deno.mkdir(values.charts!, { recursive: true });
+    for (const [name, svg] of chartsOf(curve, measured, `Broker on one core; ${file.machine}`)) {
+      await Deno.writeTextFile(`${values.charts}/${name}`, svg);
+    }
+  }
+  if (values.json !== undefined) {
+    const before = (await readFile(values.json))?.curves ?? [];
+    const all = IDS.flatMap((id) =>
+      file.curves.find((one) => one.id === id) ?? before.find((one) => one.id === id) ?? []
+    );
+    await Deno.writeTextFile(values.json, JSON.stringify({ ...file, curves: all }, null, 2) + "\n");
+  }
+  console.log(`${file.machine}\n\n${growthTable(CURVES, file.curves)}`);
+  const all = file.curves.flatMap(({ id, points }) => points.map((point) => ({ id, ...point })));
+  const problems = all.flatMap(({ id, series, x, problems }) =>
+    problems.map((text) => `${id}, ${series}, ${x}: ${text}`)
+  );
+  const verified = all.reduce((sum, { verified }) => sum + verified, 0);
+  console.log(["", ...problems, `${verified.toLocaleString("en-US")} deliveries verified`].join("\n"));
+  return problems.length === 0 ? 0 : 1;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

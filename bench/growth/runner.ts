@@ -1,0 +1,101 @@
+/** Measures the points of curves, one after the other, each in a process of its own on the last core, with its broker on the
+ * first. @module */
+
+import type { Curve, MeasuredCurve, MeasuredPoint, PointResult, PointSetting } from "./curve.ts";
+import { lastCore, pinned } from "../scenarios/pinned.ts";
+import { median } from "./stage.ts";
+
+export interface RunnerOptions {
+  readonly curves: readonly Curve[];
+  /** Of each curve; left out: all of them. */
+  readonly points?: readonly number[];
+  /** Processes for each point; the figures are the medians. */
+  readonly rounds: number;
+  /** A file that is locked while a point is measured, so that two benches never measure at the same time. */
+  readonly lockFile?: string;
+  readonly tell: (line: string) => void;
+}
+
+const POINT_MAIN = new URL("point_main.ts", import.meta.url);
+const SIZE = { sliceSeconds: 0.5, slices: 5, warmUpSeconds: 1.5, isTiny: false };
+const TINY = { sliceSeconds: 0.03, slices: 1, warmUpSeconds: 0.02, isTiny: true, brokerCore: undefined };
+let running: Deno.ChildProcess | undefined;
+
+/** When the bench is interrupted: the point ends its broker. */
+export function endPoint(): void {
+  running?.kill();
+}
+
+export async function runCurves({ curves, points, rounds, lockFile, tell }: RunnerOptions): Promise<MeasuredCurve[]> {
+  const loadCore = lastCore();
+  const brokerCore = loadCore === undefined ? undefined : 0;
+  const measured: MeasuredCurve[] = [];
+  for (const curve of curves) {
+    tell(`${curve.id}: ${curve.title}`);
+    const done: MeasuredPoint[] = [];
+    for (const series of curve.series) {
+      for (const x of points ?? curve.points) {
+        const results: PointResult[] = [];
+        for (let round = 0; round < rounds; round++) {
+          using _lock = await locked(lockFile);
+          results.push(await pointProcess(curve.id, { ...SIZE, series, x, brokerCore }, loadCore));
+        }
+        const point = { series, x, ...merged(results) };
+        done.push(point);
+        tell(`  ${series}, ${x}: ${textOf(point)}`);
+      }
+    }
+    measured.push({ id: curve.id, points: done });
+  }
+  return measured;
+}
+
+/** Each series of each curve, at its smallest: whether everything is delivered. In this process. */
+export async function runTiny(curves: readonly Curve[]): Promise<MeasuredCurve[]> {
+  const measured: MeasuredCurve[] = [];
+  for (const curve of curves) {
+    const points: MeasuredPoint[] = [];
+    for (const series of curve.series) {
+      const setting = { ...TINY, series, x: curve.tinyPoint };
+      points.push({ series, x: curve.tinyPoint, ...await curve.measure(setting) });
+    }
+    measured.push({ id: curve.id, points });
+  }
+  return measured;
+}
+
+async function pointProcess(curve: string, setting: PointSetting, core: number | undefined): Promise<PointResult> {
+  const deno = [Deno.execPath(), "run", "-A", "--no-check", POINT_MAIN.href, JSON.stringify({ curve, setting })];
+  const [program, ...args] = pinned(deno, core);
+  running = new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "inherit" }).spawn();
+  const { success, stdout } = await running.output();
+  running = undefined;
+  if (!success) throw new Error(`${curve}, ${setting.series}, ${setting.x}: could not be measured, see above`);
+  return JSON.parse(new TextDecoder().decode(stdout)) as PointResult;
+}
+
+async function locked(file: string | undefined): Promise<Disposable> {
+  if (file === undefined) return { [Symbol.dispose]() {} };
+  const lock = await Deno.open(file, { write: true, create: true });
+  await lock.lock(true);
+  return lock; // closing it lets it go
+}
+
+function merged(results: readonly PointResult[]): PointResult {
+  const names = new Set(results.flatMap(({ figures }) => Object.keys(figures)));
+  const figures = Object.fromEntries(
+    [...names].map((name) => [name, median(results.flatMap(({ figures }) => figures[name] ?? []))]),
+  );
+  return {
+    figures,
+    verified: results.reduce((sum, { verified }) => sum + verified, 0),
+    problems: results.flatMap(({ problems }) => problems),
+  };
+}
+
+function textOf({ figures, verified, problems }: PointResult): string {
+  const texts = Object.entries(figures).flatMap(([name, value]) =>
+    value === undefined ? [] : `${name} ${Number(value.toPrecision(4))}`
+  );
+  return [...texts, problems.length === 0 ? `${verified} verified` : `PROBLEMS: ${problems.join("; ")}`].join(", ");
+}
