@@ -3,7 +3,7 @@
 
 import type { Curve, MeasuredCurve, MeasuredPoint, PointResult, PointSetting } from "./curve.ts";
 import { lastCore, pinned } from "../scenarios/pinned.ts";
-import { median } from "./stage.ts";
+import { median, seconds } from "./stage.ts";
 
 export interface RunnerOptions {
   readonly curves: readonly Curve[];
@@ -11,14 +11,17 @@ export interface RunnerOptions {
   readonly points?: readonly number[];
   /** Processes for each point; the figures are the medians. */
   readonly rounds: number;
-  /** A file that is locked while a point is measured, so that two benches never measure at the same time. */
+  /** A file that is locked while points are measured, so that two benches never measure at the same time. */
   readonly lockFile?: string;
   readonly tell: (line: string) => void;
 }
 
 const POINT_MAIN = new URL("point_main.ts", import.meta.url);
-const SIZE = { sliceSeconds: 0.5, slices: 5, warmUpSeconds: 1.5, isTiny: false };
+const SIZE = { sliceSeconds: 0.3, slices: 5, warmUpSeconds: 1.2, isTiny: false };
 const TINY = { sliceSeconds: 0.03, slices: 1, warmUpSeconds: 0.02, isTiny: true, brokerCore: undefined };
+/** Then others, who wait for the lock, have their turn. */
+const LOCK_HELD_MS_MAX = 40_000;
+const LOCK_FREE_MS = 500;
 let running: Deno.ChildProcess | undefined;
 
 /** When the bench is interrupted: the point ends its broker. */
@@ -30,6 +33,7 @@ export async function runCurves({ curves, points, rounds, lockFile, tell }: Runn
   const loadCore = lastCore();
   const brokerCore = loadCore === undefined ? undefined : 0;
   const measured: MeasuredCurve[] = [];
+  using turns = new LockTurns(lockFile);
   for (const curve of curves) {
     tell(`${curve.id}: ${curve.title}`);
     const done: MeasuredPoint[] = [];
@@ -37,7 +41,7 @@ export async function runCurves({ curves, points, rounds, lockFile, tell }: Runn
       for (const x of points ?? curve.points) {
         const results: PointResult[] = [];
         for (let round = 0; round < rounds; round++) {
-          using _lock = await locked(lockFile);
+          await turns.next();
           results.push(await pointProcess(curve.id, { ...SIZE, series, x, brokerCore }, loadCore));
         }
         const point = { series, x, ...merged(results) };
@@ -74,11 +78,29 @@ async function pointProcess(curve: string, setting: PointSetting, core: number |
   return JSON.parse(new TextDecoder().decode(stdout)) as PointResult;
 }
 
-async function locked(file: string | undefined): Promise<Disposable> {
-  if (file === undefined) return { [Symbol.dispose]() {} };
-  const lock = await Deno.open(file, { write: true, create: true });
-  await lock.lock(true);
-  return lock; // closing it lets it go
+/** A lock that is held for a while, and let go between two points. */
+class LockTurns implements Disposable {
+  #lock: Deno.FsFile | undefined;
+  #sinceMs = 0;
+
+  /** @param file undefined: there is none. */
+  constructor(readonly file: string | undefined) {}
+
+  async next(): Promise<void> {
+    if (this.file === undefined) return;
+    if (this.#lock !== undefined && performance.now() - this.#sinceMs < LOCK_HELD_MS_MAX) return;
+    if (this.#lock !== undefined) {
+      this.#lock.close();
+      await seconds(LOCK_FREE_MS / 1000);
+    }
+    this.#lock = await Deno.open(this.file, { write: true, create: true });
+    await this.#lock.lock(true);
+    this.#sinceMs = performance.now();
+  }
+
+  [Symbol.dispose](): void {
+    this.#lock?.close();
+  }
 }
 
 function merged(results: readonly PointResult[]): PointResult {
