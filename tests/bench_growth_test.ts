@@ -17,7 +17,7 @@ import { publishTemplate } from "../bench/scenarios/load/frames.ts";
 
 for (const curve of CURVES) {
   Deno.test(`bench:growth: ${curve.id} runs tiny, and everything is delivered`, async () => {
-    const [{ points }] = await runTiny([curve]);
+    const { points } = await runTiny(curve);
     assertEquals(points.map(({ series, x }) => [series, x]), curve.series.map((series) => [series, curve.tinyPoint]));
     for (const { series, verified, problems, figures } of points) {
       assertEquals(problems, [], series);
@@ -101,14 +101,16 @@ Deno.test("growthTable() and chartsOf() show each line that has figures, and no 
     measure: () => Promise.reject(new Error("not asked for")),
   };
   const measured: MeasuredCurve = {
-    id: "size",
+    ...{ id: "size", machine: "a machine", measuredAt: "" },
     points: [point("one", 1, 2), point("one", 10, 20), point("two", 1, undefined), point("two", 10, 5)],
   };
   const rows = growthTable([curve], [measured]).split("\n").slice(2);
   assertEquals(rows, ["| size | one | µs | 1 … 10 | 2 → 20 | 1.00 | 1.00 | grows in proportion |"]);
-  const charts = chartsOf(curve, measured, "a machine");
+  const charts = chartsOf(curve, measured);
   assertEquals([...charts.keys()], ["size.svg"]);
-  for (const text of ["one", "two", "Cost", "a machine"]) assert(charts.get("size.svg")!.includes(`>${text}<`), text);
+  for (const text of ["one", "two", "Cost", "Broker on one core; a machine"]) {
+    assert(charts.get("size.svg")!.includes(`>${text}<`), text);
+  }
 });
 
 Deno.test("TopicList gives each name back as it is in a packet", () => {

@@ -54,5 +54,8 @@ export interface MeasuredPoint extends PointResult {
 
 export interface MeasuredCurve {
   readonly id: string;
+  /** What it was measured on, in words. */
+  readonly machine: string;
+  readonly measuredAt: string;
   readonly points: readonly MeasuredPoint[];
 }

@@ -4,7 +4,7 @@
 import { parseArgs } from "node:util";
 import { CURVES } from "./curves.ts";
 import { chartsOf, growthTable } from "./report.ts";
-import { endPoint, runCurves, runTiny } from "./runner.ts";
+import { endPoint, runCurve, runTiny } from "./runner.ts";
 import type { MeasuredCurve } from "./curve.ts";
 
 const IDS = CURVES.map(({ id }) => id);
@@ -36,10 +36,7 @@ interface Options {
   readonly values: { json?: string; charts?: string; from?: string; lock?: string; tiny?: boolean; help?: boolean };
 }
 
-/** What is written: figures, and where they come from. */
 interface GrowthFile {
-  readonly machine: string;
-  readonly measuredAt: string;
   readonly curves: readonly MeasuredCurve[];
 }
 
@@ -76,6 +73,20 @@ async function readFile(file: string): Promise<GrowthFile | undefined> {
   }
 }
 
+async function draw(measured: MeasuredCurve, folder: string | undefined): Promise<void> {
+  if (folder === undefined) return;
+  await Deno.mkdir(folder, { recursive: true });
+  const curve = CURVES.find(({ id }) => id === measured.id)!;
+  for (const [name, svg] of chartsOf(curve, measured)) await Deno.writeTextFile(`${folder}/${name}`, svg);
+}
+
+/** In the place of what the file has of this curve. */
+async function save(measured: MeasuredCurve, file: string): Promise<void> {
+  const before = (await readFile(file))?.curves ?? [];
+  const curves = IDS.flatMap((id) => [measured, ...before].find((one) => one.id === id) ?? []);
+  await Deno.writeTextFile(file, JSON.stringify({ curves } satisfies GrowthFile, null, 2) + "\n");
+}
+
 async function main(args: string[]): Promise<number> {
   let options: Options;
   try {
@@ -97,36 +108,29 @@ async function main(args: string[]): Promise<number> {
     });
   }
   const tell = (line: string) => console.error(line);
-  let file: GrowthFile;
-  if (values.from === undefined) {
-    const measured = values.tiny
-      ? await runTiny(curves)
-      : await runCurves({ curves, points, rounds, lockFile: values.lock, tell });
-    file = { machine: machineText(), measuredAt: new Date().toISOString(), curves: measured };
-  } else {
+  const machine = machineText();
+  const done: MeasuredCurve[] = [];
+  if (values.from !== undefined) {
     const read = await readFile(values.from);
     if (read === undefined) {
       console.error(`--from: there is no ${values.from}.\nSee --help.`);
       return 2;
     }
-    file = { ...read, curves: read.curves.filter(({ id }) => curves.some((curve) => curve.id === id)) };
-  }
-  for (const measured of values.charts === undefined ? [] : file.curves) {
-    const curve = CURVES.find(({ id }) => id === measured.id)!;
-    await Deno.mkdir(values.charts!, { recursive: true });
-    for (const [name, svg] of chartsOf(curve, measured, `Broker on one core; ${file.machine}`)) {
-      await Deno.writeTextFile(`${values.charts}/${name}`, svg);
+    done.push(...read.curves.filter(({ id }) => curves.some((curve) => curve.id === id)));
+    for (const measured of done) await draw(measured, values.charts);
+  } else {
+    for (const curve of curves) {
+      const measured = values.tiny
+        ? await runTiny(curve)
+        : await runCurve({ curve, points, rounds, lockFile: values.lock, machine, tell });
+      done.push(measured);
+      // One after the other: what is interrupted keeps what it has.
+      await draw(measured, values.charts);
+      if (values.json !== undefined) await save(measured, values.json);
     }
   }
-  if (values.json !== undefined) {
-    const before = (await readFile(values.json))?.curves ?? [];
-    const all = IDS.flatMap((id) =>
-      file.curves.find((one) => one.id === id) ?? before.find((one) => one.id === id) ?? []
-    );
-    await Deno.writeTextFile(values.json, JSON.stringify({ ...file, curves: all }, null, 2) + "\n");
-  }
-  console.log(`${file.machine}\n\n${growthTable(CURVES, file.curves)}`);
-  const all = file.curves.flatMap(({ id, points }) => points.map((point) => ({ id, ...point })));
+  console.log(growthTable(CURVES, done));
+  const all = done.flatMap(({ id, points }) => points.map((point) => ({ id, ...point })));
   const problems = all.flatMap(({ id, series, x, problems }) =>
     problems.map((text) => `${id}, ${series}, ${x}: ${text}`)
   );

@@ -19,8 +19,9 @@ export function linesOf(chart: CurveChart, curve: Curve, measured: MeasuredCurve
 }
 
 /** @returns the names of files, and what is in them. */
-export function chartsOf(curve: Curve, measured: MeasuredCurve, subtitle: string): Map<string, string> {
+export function chartsOf(curve: Curve, measured: MeasuredCurve): Map<string, string> {
   const files = new Map<string, string>();
+  const subtitle = `Broker on one core; ${measured.machine}`;
   for (const chart of curve.charts) {
     const series = [...linesOf(chart, curve, measured)].map(([name, points]) => ({
       ...{ name, points, isDashed: name.includes("no match cache") },

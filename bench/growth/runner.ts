@@ -1,4 +1,4 @@
-/** Measures the points of curves, one after the other, each in a process of its own on the last core, with its broker on the
+/** Measures the points of a curve, one after the other, each in a process of its own on the last core, with its broker on the
  * first. @module */
 
 import type { Curve, MeasuredCurve, MeasuredPoint, PointResult, PointSetting } from "./curve.ts";
@@ -6,18 +6,20 @@ import { lastCore, pinned } from "../scenarios/pinned.ts";
 import { median, seconds } from "./stage.ts";
 
 export interface RunnerOptions {
-  readonly curves: readonly Curve[];
-  /** Of each curve; left out: all of them. */
+  readonly curve: Curve;
+  /** Left out: all of the curve. */
   readonly points?: readonly number[];
   /** Processes for each point; the figures are the medians. */
   readonly rounds: number;
   /** A file that is locked while points are measured, so that two benches never measure at the same time. */
   readonly lockFile?: string;
+  /** In words. */
+  readonly machine: string;
   readonly tell: (line: string) => void;
 }
 
 const POINT_MAIN = new URL("point_main.ts", import.meta.url);
-const SIZE = { sliceSeconds: 0.3, slices: 5, warmUpSeconds: 1.2, isTiny: false };
+const SIZE = { sliceSeconds: 0.3, slices: 5, warmUpSeconds: 0.8, isTiny: false };
 const TINY = { sliceSeconds: 0.03, slices: 1, warmUpSeconds: 0.02, isTiny: true, brokerCore: undefined };
 /** Then others, who wait for the lock, have their turn. */
 const LOCK_HELD_MS_MAX = 40_000;
@@ -29,43 +31,36 @@ export function endPoint(): void {
   running?.kill();
 }
 
-export async function runCurves({ curves, points, rounds, lockFile, tell }: RunnerOptions): Promise<MeasuredCurve[]> {
+export async function runCurve(options: RunnerOptions): Promise<MeasuredCurve> {
+  const { curve, rounds, lockFile, machine, tell } = options;
   const loadCore = lastCore();
   const brokerCore = loadCore === undefined ? undefined : 0;
-  const measured: MeasuredCurve[] = [];
   using turns = new LockTurns(lockFile);
-  for (const curve of curves) {
-    tell(`${curve.id}: ${curve.title}`);
-    const done: MeasuredPoint[] = [];
-    for (const series of curve.series) {
-      for (const x of points ?? curve.points) {
-        const results: PointResult[] = [];
-        for (let round = 0; round < rounds; round++) {
-          await turns.next();
-          results.push(await pointProcess(curve.id, { ...SIZE, series, x, brokerCore }, loadCore));
-        }
-        const point = { series, x, ...merged(results) };
-        done.push(point);
-        tell(`  ${series}, ${x}: ${textOf(point)}`);
+  tell(`${curve.id}: ${curve.title}`);
+  const points: MeasuredPoint[] = [];
+  for (const series of curve.series) {
+    for (const x of options.points ?? curve.points) {
+      const results: PointResult[] = [];
+      for (let round = 0; round < rounds; round++) {
+        await turns.next();
+        results.push(await pointProcess(curve.id, { ...SIZE, series, x, brokerCore }, loadCore));
       }
+      const point = { series, x, ...merged(results) };
+      points.push(point);
+      tell(`  ${series}, ${x}: ${textOf(point)}`);
     }
-    measured.push({ id: curve.id, points: done });
   }
-  return measured;
+  return { id: curve.id, machine, measuredAt: new Date().toISOString(), points };
 }
 
-/** Each series of each curve, at its smallest: whether everything is delivered. In this process. */
-export async function runTiny(curves: readonly Curve[]): Promise<MeasuredCurve[]> {
-  const measured: MeasuredCurve[] = [];
-  for (const curve of curves) {
-    const points: MeasuredPoint[] = [];
-    for (const series of curve.series) {
-      const setting = { ...TINY, series, x: curve.tinyPoint };
-      points.push({ series, x: curve.tinyPoint, ...await curve.measure(setting) });
-    }
-    measured.push({ id: curve.id, points });
+/** Each series, at its smallest: whether everything is delivered. In this process. */
+export async function runTiny(curve: Curve): Promise<MeasuredCurve> {
+  const points: MeasuredPoint[] = [];
+  for (const series of curve.series) {
+    const setting = { ...TINY, series, x: curve.tinyPoint };
+    points.push({ series, x: curve.tinyPoint, ...await curve.measure(setting) });
   }
-  return measured;
+  return { id: curve.id, machine: "tiny", measuredAt: new Date().toISOString(), points };
 }
 
 async function pointProcess(curve: string, setting: PointSetting, core: number | undefined): Promise<PointResult> {

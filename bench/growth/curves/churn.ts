@@ -29,6 +29,7 @@ export const CHURN: Curve = {
     const { series, x, sliceSeconds, slices, isTiny } = setting;
     await using stage = await Stage.start(setting);
     await stage.settleFilters(Array.from({ length: isTiny ? 10 : FILTERS }, (_, i) => `site${i % 100}/+/sensor${i}/#`));
+    await stage.untilIdle();
     const quiet = await stage.othersFigures(undefined, MESSAGES_PER_SECOND);
     const rows = series === SUBSCRIPTIONS ? await stage.settle("changing", ROWS, () => []) : [];
     let changes = 0;

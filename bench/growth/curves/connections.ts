@@ -43,6 +43,7 @@ async function besideIdle(stage: Stage, { x }: PointSetting) {
   await stage.flowFigures(plan());
   const before = stage.rssBytes;
   await stage.settle("idle", x, (index) => [`idle/${index}`]);
+  await stage.untilIdle();
   const after = stage.rssBytes;
   const connectionBytes = before === undefined || after === undefined || x < 1000 ? undefined : (after - before) / x;
   const { cpuUs, deliveriesPerSecond, rssBytes } = await stage.flowFigures(plan());

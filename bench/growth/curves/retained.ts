@@ -43,6 +43,7 @@ export const RETAINED: Curve = {
     const filter = FILTERS[series];
     await using stage = await Stage.start(setting);
     await retain(stage.port, x, nameOf);
+    await stage.untilIdle();
     let expected = 0;
     for (let index = 0; filter !== undefined && index < x; index++) if (matches(filter, index)) expected++;
     const walksMs: number[] = [];
