@@ -17,6 +17,8 @@ const SETTLED_SHARE = 0.9;
 const SETTLING_LOOKS_MAX = 25;
 /** Of a core. */
 const IDLE_SHARE = 0.05;
+const STALL_MS = 20_000;
+const TICK_SECONDS = 0.002;
 
 /** Between two looks. */
 interface Mark {
@@ -95,10 +97,10 @@ export class Stage implements AsyncDisposable {
       const mark = this.mark();
       const before = flow.delivered;
       await seconds(sliceSeconds);
-      // A slice in which nothing came says nothing; a flow that stands still is noticed by `drain`.
+      await this.#untilMore(flow, before);
       const count = flow.delivered - before;
       const brokerUs = this.brokerUs(mark);
-      if (count > 0 && brokerUs !== undefined) cpuUs.push(brokerUs / count);
+      if (brokerUs !== undefined) cpuUs.push(brokerUs / count);
       perSecond.push(count / (performance.now() - mark.atMs) * 1000);
     }
     await this.finish(flow);
@@ -143,12 +145,24 @@ export class Stage implements AsyncDisposable {
     const before = flow.delivered;
     flow.beginLatencies();
     await Promise.all([during?.(), seconds(sliceSeconds * slices)]);
+    await this.#untilMore(flow, before);
     const passedMs = performance.now() - mark.atMs;
     const brokerUs = this.brokerUs(mark);
     const delivered = flow.delivered - before;
     const latencies = flow.endLatencies();
     await this.finish(flow);
     return { passedMs, brokerUs, delivered, latencies };
+  }
+
+  /** A slice in which nothing came would say nothing: on a busy machine a short one may be over too soon.
+   * @throws when nothing comes. */
+  async #untilMore(flow: Flow, before: number): Promise<void> {
+    const startMs = performance.now();
+    while (flow.delivered === before) {
+      if (flow.failure !== undefined) throw flow.failure;
+      if (performance.now() - startMs > STALL_MS) throw new Error("nothing is delivered any more");
+      await seconds(TICK_SECONDS);
+    }
   }
 
   /** Ends a flow, and keeps its verdict. */
