@@ -20,7 +20,7 @@ import { PacketWriter } from "./connection/writer.ts";
 import { WriteTurn } from "./connection/write_turn.ts";
 import { Decoder } from "./packet/decoder.ts";
 import { PublishFrameEncoder } from "./packet/publish_frame.ts";
-import { MemoryStore } from "./persistence/memory_store.ts";
+import { ForgetfulStore } from "./persistence/forgetful_store.ts";
 import { SqliteStore } from "./persistence/sqlite_store.ts";
 import type { Store } from "./persistence/store.ts";
 import { AddressPlaces, placeKey } from "./transport/address_places.ts";
@@ -57,7 +57,7 @@ export interface RunningServer {
 
 /** What an embedding program may put in the place of the usual. */
 export interface ServerParts {
-  /** Default: by `config.durability`, a MemoryStore or an SqliteStore in `config.dataDir`. */
+  /** Default: by `config.durability`, a ForgetfulStore or an SqliteStore in `config.dataDir`. */
   readonly store?: Store;
   /** Begin with an empty store although a damaged one was set aside in `config.dataDir`. Default: false. */
   readonly newStore?: boolean;
@@ -228,7 +228,7 @@ function asConfigured(listener: Listener, config: Config): OpenListener {
 
 function openStore(config: Config, clock: Clock, newStore = false): Promise<Store> {
   const { durability, dataDir } = config;
-  if (durability === "off") return Promise.resolve(new MemoryStore());
+  if (durability === "off") return Promise.resolve(new ForgetfulStore());
   return SqliteStore.open(dataDir, { durability, clock, newStore });
 }
 

@@ -56,6 +56,7 @@ export function pump(broker: Broker, session: ClientSession): void {
     if (outgoing === undefined) break;
     if (!isStillWanted(broker, session, outgoing)) {
       session.pending.shift();
+      outgoing.end();
       dropOutgoing(broker, session, outgoing);
       continue;
     }
@@ -74,6 +75,7 @@ export function pump(broker: Broker, session: ClientSession): void {
 export function dropFromQueue(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
   if (outgoing.expiresAtMs <= broker.turn.wallMs) broker.statistics.messagesExpired++;
   else broker.statistics.queueDropped++;
+  outgoing.end();
   dropOutgoing(broker, session, outgoing);
 }
 

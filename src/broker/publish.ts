@@ -47,7 +47,8 @@ function retain(broker: Broker, message: ApplicationMessage): void {
     return;
   }
   if (!broker.retained.hasRoomFor(message)) return;
-  const owned = message.owned();
+  // It may stay for years.
+  const owned = message.owned().apart();
   broker.retained.set(owned, expiryOf(message), broker.turn.wallMs, broker.turn.monotonicMs);
   broker.store.putRetained(owned);
 }

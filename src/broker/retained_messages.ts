@@ -44,7 +44,7 @@ export class RetainedMessages {
   /** true: there is room for `message`, or it takes the place of one. */
   hasRoomFor(message: ApplicationMessage): boolean {
     const former = this.#tree.get(message.topicName);
-    const bytes = this.#bytes - (former?.message.buffer.byteLength ?? 0) + message.payloadBytes +
+    const bytes = this.#bytes - (former?.message.bytes ?? 0) + message.payloadBytes +
       message.topicName.length;
     return bytes <= this.bytesMax && (former !== undefined || this.#tree.size < this.messagesMax);
   }
@@ -54,7 +54,7 @@ export class RetainedMessages {
   set(message: ApplicationMessage, expiresAtMs: number, nowWallMs: number, nowMonotonicMs: number): void {
     const retained = new RetainedMessage(message, expiresAtMs);
     this.#forget(this.#tree.set(message.topicName, retained));
-    this.#bytes += message.buffer.byteLength;
+    this.#bytes += message.bytes;
     if (expiresAtMs === Infinity) return;
     retained.expiryTimer = new Timer(() => {
       this.delete(message.topicName);
@@ -77,7 +77,7 @@ export class RetainedMessages {
 
   #forget(former: RetainedMessage | undefined): void {
     if (former === undefined) return;
-    this.#bytes -= former.message.buffer.byteLength;
+    this.#bytes -= former.message.bytes;
     if (former.expiryTimer !== undefined) this.wheel.cancel(former.expiryTimer);
   }
 }

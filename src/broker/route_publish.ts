@@ -107,7 +107,7 @@ function deliverLater(broker: Broker, message: ApplicationMessage, later: LaterD
         session.connection!.sink.deliver(message, 0, retain, false, 0, subscriptionIdentifiers, expirySeconds);
       }
     }
-  }, message.buffer.byteLength);
+  }, message.bytes);
 }
 
 /** Milliseconds of the wall clock at which the Message Expiry Interval has passed; Infinity = never. */

@@ -52,7 +52,7 @@ export class SharedSubscriptions {
  * @param isEnding the session ends: members that are away are good enough then. */
 export function handOverShared(broker: Broker, session: ClientSession, isEnding: boolean): void {
   const heirs: Heirs = new Map();
-  for (const outgoing of [...session.window.values()]) {
+  for (const outgoing of session.window.values()) {
     if (outgoing.sharedBy === undefined || !isToBeHandedOver(outgoing)) continue;
     if (!passOn(broker, session, outgoing, isEnding, heirs)) continue;
     session.window.remove(outgoing);
@@ -60,6 +60,7 @@ export function handOverShared(broker: Broker, session: ClientSession, isEnding:
   }
   session.pending.filter((outgoing) => {
     if (outgoing.sharedBy === undefined || !passOn(broker, session, outgoing, isEnding, heirs)) return true;
+    outgoing.end();
     dropOutgoing(broker, session, outgoing);
     return false;
   });

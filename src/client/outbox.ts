@@ -91,7 +91,7 @@ export class Outbox {
   }
 
   disconnected(): void {
-    for (const outgoing of this.#window.values() as Iterable<OutboxMessage>) outgoing.sentAtMs = Infinity;
+    for (const outgoing of this.#window.values() as OutboxMessage[]) outgoing.sentAtMs = Infinity;
   }
 
   /** Sends what may be sent now: first what a resumed session has to repeat, then what waits. */
@@ -168,7 +168,7 @@ export class Outbox {
   /** Milliseconds, monotonic, since when the oldest answer is awaited; Infinity = none is. */
   get oldestSentMs(): number {
     let oldest = Infinity;
-    for (const outgoing of this.#window.values() as Iterable<OutboxMessage>) {
+    for (const outgoing of this.#window.values() as OutboxMessage[]) {
       if (outgoing.sentAtMs < oldest) oldest = outgoing.sentAtMs;
     }
     return oldest;
@@ -176,7 +176,7 @@ export class Outbox {
 
   /** The client has ended: who waits is told. What the store has stays there. */
   close(error: Error): void {
-    for (const outgoing of [...this.#window.values() as Iterable<OutboxMessage>, ...this.#waiting]) {
+    for (const outgoing of [...this.#window.values() as OutboxMessage[], ...this.#waiting]) {
       outgoing.failed(error);
     }
   }
@@ -189,7 +189,7 @@ export class Outbox {
   /** The Server has no session of ours: identifiers mean nothing any more [MQTT-3.2.2-5]. What was not acknowledged at QoS 1
    * is sent as new, before what waits. At QoS 2 that could make two of one. */
   #beginAnew(): void {
-    const open = [...this.#window.values() as Iterable<OutboxMessage>];
+    const open = [...this.#window.values() as OutboxMessage[]];
     if (open.length === 0) return;
     const waiting = new RingQueue<OutboxMessage>();
     for (const outgoing of open) {

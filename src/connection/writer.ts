@@ -39,6 +39,9 @@ export interface WriterContext {
   readonly observer: PacketObserver | undefined;
 }
 
+/** Without DUP, QoS and RETAIN. */
+const PUBLISH_FIRST_BYTE = PacketType.Publish << 4;
+
 export class PacketWriter implements PacketSink {
   readonly remoteAddress: string;
   readonly remoteHost: string;
@@ -190,7 +193,7 @@ export class PacketWriter implements PacketSink {
         const identifierAt = at + frame.packetIdentifierAt - frame.start;
         bytes[identifierAt] = packetIdentifier >>> 8;
         bytes[identifierAt + 1] = packetIdentifier;
-        if (dup) bytes[at] |= 0b1000;
+        bytes[at] = PUBLISH_FIRST_BYTE | (dup ? 0b1000 : 0) | (qos << 1) | (retain ? 1 : 0);
       }
     }
     if (isNewAlias) aliases!.assign(message.topicName);

@@ -38,6 +38,20 @@ export function decodeAcknowledgement(
   return { type, packetIdentifier, reasonCode, properties } as AcknowledgementPacket;
 }
 
+const PLAIN = [PacketType.Puback, PacketType.Pubrec, PacketType.Pubrel, PacketType.Pubcomp].map((type) => ({
+  ...{ type, packetIdentifier: 0, reasonCode: ReasonCode.Success, properties: NO_PROPERTIES },
+}));
+
+/** One without Reason Code and properties, which is most of them, at [at, at + 2): one object for each type, which is used
+ * again, as that of PUBLISH is. */
+export function decodePlainAcknowledgement(buffer: Uint8Array, at: number, type: number): AcknowledgementPacket {
+  const packetIdentifier = (buffer[at] << 8) | buffer[at + 1];
+  if (packetIdentifier === 0) throw new ProtocolError("§2.2.1", "the Packet Identifier is 0");
+  const packet = PLAIN[type - PacketType.Puback];
+  packet.packetIdentifier = packetIdentifier;
+  return packet as AcknowledgementPacket;
+}
+
 export function encodeAcknowledgementBody(
   writer: ByteWriter,
   packet: AcknowledgementPacket,

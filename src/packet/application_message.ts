@@ -1,13 +1,15 @@
 /** An Application Message: what a PUBLISH carries, on its way from publisher to subscribers. Spec §1.2, §3.3.
  * In: a region of a read buffer (borrowed), or parts to be laid out (owned). Out: offsets into one buffer, so that
  * forwarding copies bytes and builds nothing. Room: pure; no clock, no session.
- * Layout of an owned buffer: Topic Name (2+n) | forwarded Properties (no length) | Payload.
- * In a borrowed buffer the same three regions stand in that order with other bytes between them. @module */
+ * Three regions in this order: Topic Name (2+n) | forwarded Properties (no length) | Payload. In a borrowed buffer, and in
+ * the copy of a frame that can be sent on, other bytes stand between them; otherwise an owned message has them in one
+ * piece. @module */
 
 import { ByteReader } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import { PacketType, type ProtocolVersion, type QoS } from "./control_packet.ts";
-import { copyBytes } from "./copy_bytes.ts";
+import { copyBytes, copyWords, viewOf } from "./copy_bytes.ts";
+import { type Piece, pieceFor, SMALL_MESSAGE_BYTES_MAX, type Tenant } from "./message_memory.ts";
 import { decodeTopicName, topicNameCache } from "./topic_name_bytes.ts";
 import { Omit, type Properties, readPropertyList, type UserProperty, writePropertyList } from "./property.ts";
 
@@ -25,7 +27,7 @@ export function newestSerial(): number {
  *
  * Owner: a borrowed message belongs to the decoder and is valid until the turn that handles it ends. Who keeps one
  * longer keeps `owned()`. */
-export class ApplicationMessage {
+export class ApplicationMessage implements Tenant {
   topicName = "";
   qos: QoS = 0;
   retain = false;
@@ -51,14 +53,19 @@ export class ApplicationMessage {
   forwardedProperties: Uint8Array | undefined = undefined;
   payloadStart = 0;
   payloadEnd = 0;
-  /** The whole received frame, if it can be sent on byte for byte to a subscriber of the same kind (`frameVersion`: 5,
-   * or 4 for both 3.x), at the same QoS 0 and RETAIN 0: no alias, no expiry, no Subscription Identifier.
-   * frameEnd === 0: it cannot. */
+  /** The whole received frame, if it can be sent on to a subscriber of the same kind (`frameVersion`: 5, or 4 for both 3.x)
+   * at the same QoS: no alias, no expiry, no Subscription Identifier. At QoS 0, and RETAIN 0, byte for byte; above, the
+   * first byte and the Packet Identifier are the receiver's. frameEnd === 0: it cannot. */
   frameStart = 0;
   frameEnd = 0;
   frameVersion: 4 | 5 = 4;
   /** The store's key of this body, where several may share it. 0 = it has none. Only the store sets and reads it. */
   bodyKey = 0;
+  /** Where its bytes lie together with those of others. */
+  piece: Piece | undefined = undefined;
+  pieceIndex = 0;
+  /** Those who said that they keep it. */
+  #holders = 0;
   #owned: ApplicationMessage | undefined = undefined;
 
   /** An owned message of an earlier process, from the buffer that it had (kept, not copied) and where its regions begin.
@@ -85,7 +92,7 @@ export class ApplicationMessage {
     message.retain = parts.retain;
     message.messageExpiryInterval = parts.messageExpiryInterval;
     message.receivedAtMs = parts.receivedAtMs;
-    message.#layOut(buffer, propertiesStart, payloadStart);
+    message.#layOut(buffer, 0, propertiesStart, payloadStart, buffer.length);
     return message;
   }
 
@@ -121,7 +128,7 @@ export class ApplicationMessage {
     message.retain = retain;
     message.messageExpiryInterval = expiry;
     message.receivedAtMs = receivedAtMs;
-    message.#layOut(buffer, topicEnd, front.length);
+    message.#layOut(buffer, 0, topicEnd, front.length, buffer.length);
     return message;
   }
 
@@ -140,6 +147,46 @@ export class ApplicationMessage {
     return this.payloadEnd - this.payloadStart;
   }
 
+  /** Of the three regions; of a message that a Topic Alias stands for, as `owned` it has more. */
+  get bytes(): number {
+    return this.topicEnd - this.topicStart + 2 + this.propertiesEnd - this.propertiesStart + this.payloadBytes;
+  }
+
+  /** Where an owned message begins in its buffer, with its frame if it has one; it ends with the Payload. */
+  get spanStart(): number {
+    return this.frameEnd !== 0 ? this.frameStart : this.topicStart - 2;
+  }
+
+  get spanEnd(): number {
+    return this.payloadEnd;
+  }
+
+  /** Copies the three regions to `target` at `at`. @param this owned. @returns the offset behind them. */
+  copyRegions(target: Uint8Array, at: number): number {
+    at = copyBytes(target, at, this.buffer, this.topicStart - 2, this.topicEnd);
+    at = copyBytes(target, at, this.buffer, this.propertiesStart, this.propertiesEnd);
+    return copyBytes(target, at, this.buffer, this.payloadStart, this.payloadEnd);
+  }
+
+  /** An owned message is kept by one more, until that one lets go: what few keep of a piece is moved out of it. */
+  hold(): void {
+    if (this.#holders++ === 0) this.piece?.hold(this);
+  }
+
+  letGo(): void {
+    if (--this.#holders === 0) this.piece?.letGo(this);
+  }
+
+  /** An owned message that will stay long: not in the company of others. */
+  apart(): this {
+    const { piece } = this;
+    if (piece === undefined) return this;
+    if (this.#holders > 0) piece.letGo(this);
+    this.piece = undefined;
+    this.moveTo(piece.bytes.slice(this.spanStart, this.spanEnd));
+    return this;
+  }
+
   /** This message in a buffer of its own, made once however many sessions keep it; itself when it is owned.
    * The copy has the same serial: it is the same message, so what was encoded for one is right for the other. */
   owned(): ApplicationMessage {
@@ -148,22 +195,6 @@ export class ApplicationMessage {
   }
 
   #copy(): ApplicationMessage {
-    // A PUBLISH with a Topic Alias alone brought no Topic Name: its bytes are made from the resolved name.
-    const aliased = this.topicStart === this.topicEnd;
-    const topic = aliased ? new ByteWriter(2 + this.topicName.length) : undefined;
-    topic?.string(this.topicName);
-    const topicBytes = topic === undefined ? 2 + this.topicEnd - this.topicStart : topic.length;
-    const forwarded = this.forwardedProperties;
-    const propertyBytes = forwarded === undefined ? this.propertiesEnd - this.propertiesStart : forwarded.length;
-    const buffer = new Uint8Array(topicBytes + propertyBytes + this.payloadBytes);
-    let at = topic === undefined
-      ? copyBytes(buffer, 0, this.buffer, this.topicStart - 2, this.topicEnd)
-      : copyBytes(buffer, 0, topic.buffer, 0, topic.length);
-    at = forwarded === undefined
-      ? copyBytes(buffer, at, this.buffer, this.propertiesStart, this.propertiesEnd)
-      : copyBytes(buffer, at, forwarded, 0, forwarded.length);
-    copyBytes(buffer, at, this.buffer, this.payloadStart, this.payloadEnd);
-
     const copy = new ApplicationMessage();
     copy.topicName = this.topicName;
     copy.qos = this.qos;
@@ -171,17 +202,90 @@ export class ApplicationMessage {
     copy.messageExpiryInterval = this.messageExpiryInterval;
     copy.receivedAtMs = this.receivedAtMs;
     copy.serial = this.serial;
-    copy.#layOut(buffer, topicBytes, at);
+    if (this.frameEnd !== 0) this.#copyFrame(copy);
+    else this.#copyRegions(copy);
     return copy;
   }
 
-  #layOut(buffer: Uint8Array, topicEnd: number, payloadStart: number): void {
+  /** In one go, and so it can be sent on in one go. */
+  #copyFrame(copy: ApplicationMessage): void {
+    const { frameStart, frameEnd } = this;
+    const bytes = frameEnd - frameStart;
+    let at = 0;
+    if (bytes <= SMALL_MESSAGE_BYTES_MAX) {
+      const piece = pieceFor(bytes);
+      at = piece.used;
+      piece.used = at + bytes;
+      copyWords(piece.bytes, piece.view, at, this.buffer, viewOf(this.buffer), frameStart, frameEnd);
+      copy.piece = piece;
+      copy.buffer = piece.bytes;
+    } else {
+      copy.buffer = this.buffer.slice(frameStart, frameEnd);
+    }
+    const by = at - frameStart;
+    copy.frameStart = at;
+    copy.frameEnd = at + bytes;
+    copy.frameVersion = this.frameVersion;
+    copy.topicStart = this.topicStart + by;
+    copy.topicEnd = this.topicEnd + by;
+    copy.propertiesStart = this.propertiesStart + by;
+    copy.propertiesEnd = this.propertiesEnd + by;
+    copy.payloadStart = this.payloadStart + by;
+    copy.payloadEnd = this.payloadEnd + by;
+  }
+
+  /** @see Tenant. */
+  moveTo(own: Uint8Array): void {
+    const by = this.spanStart;
+    this.buffer = own;
+    if (this.frameEnd !== 0) {
+      this.frameStart -= by;
+      this.frameEnd -= by;
+    }
+    this.topicStart -= by;
+    this.topicEnd -= by;
+    this.propertiesStart -= by;
+    this.propertiesEnd -= by;
+    this.payloadStart -= by;
+    this.payloadEnd -= by;
+  }
+
+  #copyRegions(copy: ApplicationMessage): void {
+    // A PUBLISH with a Topic Alias alone brought no Topic Name: its bytes are made from the resolved name.
+    const aliased = this.topicStart === this.topicEnd;
+    const topic = aliased ? new ByteWriter(2 + this.topicName.length) : undefined;
+    topic?.string(this.topicName);
+    const topicBytes = topic === undefined ? 2 + this.topicEnd - this.topicStart : topic.length;
+    const forwarded = this.forwardedProperties;
+    const propertyBytes = forwarded === undefined ? this.propertiesEnd - this.propertiesStart : forwarded.length;
+    const bytes = topicBytes + propertyBytes + this.payloadBytes;
+    let start = 0;
+    let buffer: Uint8Array;
+    if (bytes <= SMALL_MESSAGE_BYTES_MAX) {
+      const piece = copy.piece = pieceFor(bytes);
+      buffer = piece.bytes;
+      start = piece.used;
+      piece.used += bytes;
+    } else {
+      buffer = new Uint8Array(bytes);
+    }
+    let at = topic === undefined
+      ? copyBytes(buffer, start, this.buffer, this.topicStart - 2, this.topicEnd)
+      : copyBytes(buffer, start, topic.buffer, 0, topic.length);
+    at = forwarded === undefined
+      ? copyBytes(buffer, at, this.buffer, this.propertiesStart, this.propertiesEnd)
+      : copyBytes(buffer, at, forwarded, 0, forwarded.length);
+    const end = copyBytes(buffer, at, this.buffer, this.payloadStart, this.payloadEnd);
+    copy.#layOut(buffer, start, start + topicBytes, at, end);
+  }
+
+  #layOut(buffer: Uint8Array, start: number, topicEnd: number, payloadStart: number, end: number): void {
     this.buffer = buffer;
-    this.topicStart = 2;
+    this.topicStart = start + 2;
     this.topicEnd = topicEnd;
     this.propertiesStart = topicEnd;
     this.propertiesEnd = this.payloadStart = payloadStart;
-    this.payloadEnd = buffer.length;
+    this.payloadEnd = end;
   }
 
   /** The properties that are passed on, and the Message Expiry Interval, decoded. For tools and tests, not for the hot path. */
@@ -198,7 +302,7 @@ export class ApplicationMessage {
 /** What a message and the Subscription Identifiers of one delivery take in memory, without the objects around them:
  * what limits of queues count. */
 export function deliveryBytes(message: ApplicationMessage, identifiers: readonly number[] | undefined): number {
-  return message.buffer.byteLength + (identifiers === undefined ? 0 : identifiers.length * IDENTIFIER_BYTES);
+  return message.bytes + (identifiers === undefined ? 0 : identifiers.length * IDENTIFIER_BYTES);
 }
 const IDENTIFIER_BYTES = 8;
 

@@ -2,7 +2,7 @@
  * In: bytes, cut anywhere. Out: whole packets, or the error that ends the connection. Room: pure; no clock, no socket.
  * @module */
 
-import { decodeAcknowledgement } from "./acknowledgement.ts";
+import { decodeAcknowledgement, decodePlainAcknowledgement } from "./acknowledgement.ts";
 import { decodeAuth } from "./auth.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { decodeConnack } from "./connack.ts";
@@ -146,7 +146,7 @@ export class Decoder {
     return size;
   }
 
-  /** The next whole packet, or undefined when more bytes are needed. PUBLISH is one reused object.
+  /** The next whole packet, or undefined when more bytes are needed. PUBLISH, and an acknowledgement without Reason Code, are reused objects.
    * @throws MalformedPacketError, ProtocolError; the decoder must not be used after that. */
   next(): ControlPacket | undefined {
     const position = this.#position;
@@ -186,9 +186,14 @@ export class Decoder {
     }
     this.#needed = FIXED_HEADER_BYTES_MIN;
     this.#position = end;
-    return first >>> 4 === PacketType.Publish
-      ? this.#publishReader().decode(buffer, position, at, end, this.protocolVersion)
-      : this.#decode(first >>> 4, reader.reset(buffer, at, end));
+    const type = first >>> 4;
+    if (type === PacketType.Publish) {
+      return this.#publishReader().decode(buffer, position, at, end, this.protocolVersion);
+    }
+    if (remainingLength === 2 && type >= PacketType.Puback && type <= PacketType.Pubcomp) {
+      return decodePlainAcknowledgement(buffer, at, type);
+    }
+    return this.#decode(type, reader.reset(buffer, at, end));
   }
 
   #checkSize(packetBytes: number): void {

@@ -147,7 +147,7 @@ export class PublishReader {
 
     message.frameVersion = version === 5 ? 5 : 4;
     if (
-      qos === 0 && !retain && packet.topicAlias === 0 && packet.subscriptionIdentifiers === undefined &&
+      (qos !== 0 || !retain) && packet.topicAlias === 0 && packet.subscriptionIdentifiers === undefined &&
       message.messageExpiryInterval === NEVER_EXPIRES
     ) {
       message.frameStart = frameStart;

@@ -15,7 +15,8 @@ export interface PublishFrame {
   buffer: Uint8Array;
   start: number;
   end: number;
-  /** Offset in `buffer` of the two Packet Identifier bytes (0x0000 in the frame), or -1 at QoS 0. */
+  /** Offset in `buffer` of the two Packet Identifier bytes, or -1 at QoS 0. At QoS 1 and 2 the receiver's are to be written
+   * into the copy, and its first byte: in a frame that was received both are the sender's. */
   packetIdentifierAt: number;
   /** true: `buffer` is the message's own and [start, end) may be referred to until the message's turn ends.
    * false: copy now. */
@@ -54,6 +55,7 @@ export class PublishFrameEncoder {
   /** The frame behind the kept ones, overwritten by the next that is not kept. */
   readonly #passing = new Slot();
   readonly #asReceived = new Slot();
+  readonly #asKept = new Slot();
   #scratch = NO_BYTES;
   /** Where the next frame goes: bytes at the front of `#scratch` that kept frames of the current message take. */
   #free = 0;
@@ -68,10 +70,11 @@ export class PublishFrameEncoder {
 
   constructor() {
     this.#asReceived.passThrough = true;
+    this.#asReceived.packetIdentifierAt = -1;
   }
 
   /** Encodes `message`, or finds the layout that it encoded for it before (same `serial`).
-   * DUP is 0; the writer sets bit 3 of the first byte in its copy.
+   * The first byte is the writer's business at QoS 1 and 2.
    * @param version 5, or 4 for 3.1.1 and 3.1 (no properties).
    * @param subscriptionIdentifiers compared by identity: pass the same array for the same subscription.
    * @param expirySeconds what is left of the Message Expiry Interval, or NEVER_EXPIRES.
@@ -93,13 +96,15 @@ export class PublishFrameEncoder {
       topicAlias = 0;
     }
     if (
-      message.frameEnd !== 0 && qos === 0 && !retain && message.frameVersion === version &&
-      subscriptionIdentifiers === undefined && topicAlias === 0 && expirySeconds === NEVER_EXPIRES
+      message.frameEnd !== 0 && qos === message.qos && message.frameVersion === version &&
+      subscriptionIdentifiers === undefined && topicAlias === 0 && expirySeconds === NEVER_EXPIRES &&
+      (qos !== 0 || !retain)
     ) {
-      const frame = this.#asReceived;
+      const frame = qos === 0 ? this.#asReceived : this.#asKept;
       frame.buffer = message.buffer;
       frame.start = message.frameStart;
       frame.end = message.frameEnd;
+      if (qos !== 0) frame.packetIdentifierAt = message.topicEnd;
       return frame;
     }
     if (message.serial !== this.#serial) this.#begin(message.serial);

@@ -185,10 +185,10 @@ export class GatheredBatch {
   #setRetained(topicName: string, message: ApplicationMessage | undefined): void {
     this.#isEmpty = false;
     const former = this.#retained.get(topicName);
-    if (former !== undefined) this.#bytes -= former.buffer.length;
+    if (former !== undefined) this.#bytes -= former.bytes;
     if (former !== undefined || this.#retained.has(topicName)) this.#bytes -= CHANGE_BYTES + topicName.length;
     this.#retained.set(topicName, message);
-    this.#bytes += CHANGE_BYTES + topicName.length + (message?.buffer.length ?? 0);
+    this.#bytes += CHANGE_BYTES + topicName.length + (message?.bytes ?? 0);
   }
 
   /** A long message counts once, however many sessions it is for; one that is in the file already, nothing. */
@@ -271,7 +271,7 @@ export class GatheredBatch {
         writer.string(topicName);
         continue;
       }
-      const isShared = message.bodyKey !== 0 || message.buffer.length > INLINE_BYTES_MAX;
+      const isShared = message.bodyKey !== 0 || message.bytes > INLINE_BYTES_MAX;
       const bodyKey = isShared ? this.#packBody(writer, message, bodies) : 0;
       writer.uint8(Change.PutRetained);
       writer.string(topicName);

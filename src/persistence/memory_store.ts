@@ -1,5 +1,5 @@
-/** The store without a disk: keeps everything for as long as the process lives. For `--durability off`, for embedding,
- * and as the model that a store with a disk is tested against.
+/** The store without a disk: keeps everything for as long as the process lives. For embedding, and as the model that a
+ * store with a disk is tested against.
  * A dispatcher that is made anew on the same MemoryStore goes on where the former one was. @module */
 
 import { type ApplicationMessage, deliveryBytes } from "../packet/application_message.ts";

@@ -1,20 +1,20 @@
 /** An Application Message ⇄ the bytes of its `message` column.
  * Layout: flags (1: QoS in bits 0–1, RETAIN in bit 2, "has a Message Expiry Interval" in bit 3) | Message Expiry
- * Interval (4) | received at, milliseconds (8, double) | payload start in the buffer (4) | the message's own buffer, which
- * begins with the Topic Name's length. Big-endian. Room: pure. @module */
+ * Interval (4) | received at, milliseconds (8, double) | payload start in what follows (4) | the message's three regions,
+ * which begin with the Topic Name's length. Big-endian. Room: pure. @module */
 
 import { ApplicationMessage, NEVER_EXPIRES } from "../packet/application_message.ts";
 import type { QoS } from "../packet/control_packet.ts";
 import type { PackedReader, PackedWriter } from "./packed_bytes.ts";
 
-/** Before the message's own buffer. */
+/** Before the message's regions. */
 export const HEADER_BYTES = 17;
 const RETAIN = 4;
 const HAS_EXPIRY = 8;
 
 /** Length of what `writeMessage` writes. */
 export function messageLength(message: ApplicationMessage): number {
-  return HEADER_BYTES + message.buffer.length;
+  return HEADER_BYTES + message.bytes;
 }
 
 /** @param message owned. */
@@ -23,8 +23,8 @@ export function writeMessage(writer: PackedWriter, message: ApplicationMessage):
   writer.uint8(message.qos | (message.retain ? RETAIN : 0) | (hasExpiry ? HAS_EXPIRY : 0));
   writer.uint32(hasExpiry ? message.messageExpiryInterval : 0);
   writer.float64(message.receivedAtMs);
-  writer.uint32(message.payloadStart);
-  writer.raw(message.buffer);
+  writer.uint32(message.bytes - message.payloadBytes);
+  writer.message(message);
 }
 
 /** @param length as `messageLength` gave it. The message keeps a view of the reader's bytes.

@@ -1,6 +1,7 @@
 /** Values packed into one buffer that is handed from thread to thread: a copy of bytes instead of a clone of objects.
  * Big-endian; strings and byte strings after their length in four bytes. Room: pure. @module */
 
+import type { ApplicationMessage } from "../packet/application_message.ts";
 import { copyBytes } from "../packet/copy_bytes.ts";
 
 const START_BYTES = 4096;
@@ -69,6 +70,12 @@ export class PackedWriter {
     const { written } = encoder.encodeInto(value, this.#buffer.subarray(this.#length + 4));
     this.uint32(written);
     this.#length += written;
+  }
+
+  /** The regions of an owned message, without their length. */
+  message(message: ApplicationMessage): void {
+    this.reserve(message.bytes);
+    this.#length = message.copyRegions(this.#buffer, this.#length);
   }
 
   /** Without their length. */

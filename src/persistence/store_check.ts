@@ -106,7 +106,7 @@ const MESSAGE_COLUMNS: readonly MessageColumn[] = [
       what: "message_bytes",
       // Without what its Subscription Identifiers count (deliveryBytes).
       column: "message_bytes - 8 * coalesce(json_array_length(subscription_identifiers), 0)",
-      of: (message) => message.buffer.length,
+      of: (message) => message.bytes,
     },
   },
   {

@@ -22,6 +22,8 @@ export class OutgoingMessage {
   wasSent = false;
   /** It took one from the send quota of this Network Connection, and its end gives it back. */
   takesQuota = false;
+  /** The window's own note: those that were opened earlier have smaller numbers. */
+  openedAs = 0;
   /** The place in the session's order, unique within the session and growing: the store's key. 0 = not stored. */
   position = 0;
   /** The store's ticket before which a QoS 2 PUBLISH must not leave. 0 = none. */
@@ -33,6 +35,9 @@ export class OutgoingMessage {
   batchNumber = 0;
   batchSlot = 0;
 
+  /** Bytes that the queue's limit counts: what this message would free. */
+  readonly bytes: number;
+
   constructor(
     /** Owned: it outlives the turn. */
     readonly message: ApplicationMessage,
@@ -43,16 +48,19 @@ export class OutgoingMessage {
     readonly expiresAtMs: number,
     /** The Shared Subscription that chose this session, so that another member can take over. */
     readonly sharedBy: Subscription | undefined,
-  ) {}
+  ) {
+    message.hold();
+    this.bytes = OUTGOING_OVERHEAD_BYTES + deliveryBytes(message, subscriptionIdentifiers);
+  }
+
+  /** It is finished: its message is no longer kept for its sake. */
+  end(): void {
+    this.message.letGo();
+  }
 
   /** Of the message and its Subscription Identifiers: as the store counts it. */
   get messageBytes(): number {
-    return deliveryBytes(this.message, this.subscriptionIdentifiers);
-  }
-
-  /** Bytes that the queue's limit counts: what this message would free. */
-  get bytes(): number {
-    return OUTGOING_OVERHEAD_BYTES + this.messageBytes;
+    return this.bytes - OUTGOING_OVERHEAD_BYTES;
   }
 }
 

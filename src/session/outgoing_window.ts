@@ -4,15 +4,15 @@
 import { invariant } from "../base/assert.ts";
 import { ByteBudget } from "../base/byte_budget.ts";
 import { RingQueue } from "../base/ring_queue.ts";
+import { OpenMessages } from "./open_messages.ts";
 import { type OutgoingMessage, OutgoingState } from "./outgoing_message.ts";
 import { PacketIdentifiers } from "./packet_identifiers.ts";
 
 export class OutgoingWindow {
   readonly #identifiers: PacketIdentifiers;
-  /** In the order of first sending: a Map keeps it. */
-  readonly #open = new Map<number, OutgoingMessage>();
-  /** What a resumed session still has to repeat, oldest first. */
-  readonly #toResend = new RingQueue<OutgoingMessage>();
+  readonly #open = new OpenMessages();
+  /** What a resumed session still has to repeat, oldest first; undefined = nothing. */
+  #toResend: RingQueue<OutgoingMessage> | undefined = undefined;
   #sendQuota = 65_535;
   #bytes = 0;
 
@@ -44,7 +44,7 @@ export class OutgoingWindow {
   }
 
   get hasResends(): boolean {
-    return this.#toResend.length > 0;
+    return this.#toResend !== undefined;
   }
 
   /** A new Network Connection: the quota starts afresh [MQTT-4.9.0-1], and everything unfinished is to be repeated in
@@ -52,8 +52,10 @@ export class OutgoingWindow {
   resume(receiveMaximum: number): void {
     invariant(receiveMaximum > 0, "Receive Maximum is at least 1");
     this.#sendQuota = receiveMaximum;
-    this.#toResend.clear();
-    for (const outgoing of this.#open.values()) {
+    this.#toResend = undefined;
+    if (this.#open.size === 0) return;
+    this.#toResend = new RingQueue();
+    for (const outgoing of this.#open.inOrder()) {
       outgoing.takesQuota = false;
       this.#toResend.push(outgoing);
     }
@@ -62,11 +64,16 @@ export class OutgoingWindow {
   /** The next one to repeat, or undefined: none is left, or the quota is used up. A PUBREL needs no quota to be sent,
    * but takes its place in it if there is one, since the Client still counts the message. */
   nextResend(): OutgoingMessage | undefined {
+    const toResend = this.#toResend;
+    if (toResend === undefined) return undefined;
     for (;;) {
-      const outgoing = this.#toResend.peek();
-      if (outgoing === undefined) return undefined;
+      const outgoing = toResend.peek();
+      if (outgoing === undefined) {
+        this.#toResend = undefined;
+        return undefined;
+      }
       if (this.#open.get(outgoing.packetIdentifier) !== outgoing) {
-        this.#toResend.shift(); // finished or handed to another member meanwhile
+        toResend.shift(); // finished or handed to another member meanwhile
         continue;
       }
       if (this.#sendQuota === 0) {
@@ -75,7 +82,9 @@ export class OutgoingWindow {
         this.#sendQuota--;
         outgoing.takesQuota = true;
       }
-      return this.#toResend.shift();
+      toResend.shift();
+      if (toResend.length === 0) this.#toResend = undefined;
+      return outgoing;
     }
   }
 
@@ -84,11 +93,11 @@ export class OutgoingWindow {
   open(outgoing: OutgoingMessage): boolean {
     if (this.#sendQuota === 0) return false;
     if (this.#open.size > 0 && this.#bytes + outgoing.bytes > this.bytesMax) return false;
-    const packetIdentifier = this.#identifiers.acquire();
+    const packetIdentifier = this.#acquireIdentifier();
     if (packetIdentifier === 0) return false;
     outgoing.packetIdentifier = packetIdentifier;
     outgoing.state = outgoing.qos === 1 ? OutgoingState.AwaitingPuback : OutgoingState.AwaitingPubrec;
-    this.#open.set(packetIdentifier, outgoing);
+    this.#open.add(outgoing);
     this.#took(outgoing);
     this.#sendQuota--;
     outgoing.takesQuota = true;
@@ -98,14 +107,14 @@ export class OutgoingWindow {
   /** A message that an earlier broker had sent. @returns false if its identifier is taken. */
   restore(outgoing: OutgoingMessage): boolean {
     if (!this.#identifiers.reserve(outgoing.packetIdentifier)) return false;
-    this.#open.set(outgoing.packetIdentifier, outgoing);
+    this.#open.add(outgoing);
     this.#took(outgoing);
     return true;
   }
 
   /** The session has ended. */
   clear(): void {
-    for (const outgoing of [...this.#open.values()]) this.#finish(outgoing);
+    for (const outgoing of this.#open.inOrder()) this.#finish(outgoing);
   }
 
   /** @returns the finished message; undefined when none waits for a PUBACK under this identifier. */
@@ -144,9 +153,19 @@ export class OutgoingWindow {
     if (this.#open.get(outgoing.packetIdentifier) === outgoing) this.#finish(outgoing);
   }
 
-  /** Oldest first. */
-  values(): IterableIterator<OutgoingMessage> {
-    return this.#open.values();
+  /** Oldest first: a copy, which takes a walk over all and their sorting. */
+  values(): OutgoingMessage[] {
+    return this.#open.inOrder();
+  }
+
+  /** @returns 0 when none is free. */
+  #acquireIdentifier(): number {
+    let packetIdentifier = this.#identifiers.acquire();
+    while (packetIdentifier !== 0 && !this.#open.hasPlaceFor(packetIdentifier)) {
+      this.#identifiers.release(packetIdentifier);
+      packetIdentifier = this.#identifiers.acquire();
+    }
+    return packetIdentifier;
   }
 
   #took(outgoing: OutgoingMessage): void {
@@ -155,7 +174,8 @@ export class OutgoingWindow {
   }
 
   #finish(outgoing: OutgoingMessage): void {
-    this.#open.delete(outgoing.packetIdentifier);
+    this.#open.delete(outgoing);
+    outgoing.end();
     outgoing.state = OutgoingState.Queued; // a PUBLISH that still waits for the store must not leave any more
     this.#bytes -= outgoing.bytes;
     this.total.giveBack(outgoing.bytes);
