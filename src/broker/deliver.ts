@@ -4,11 +4,42 @@
 import { NEVER_EXPIRES } from "../packet/application_message.ts";
 import { PacketType } from "../packet/control_packet.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
+import type { QoS } from "../packet/control_packet.ts";
+import type { ApplicationMessage } from "../packet/application_message.ts";
 import { type OutgoingMessage, OutgoingState } from "../session/outgoing_message.ts";
+import { IdentifierUse } from "../session/packet_identifiers.ts";
 import { relieveIfCaughtUp } from "./back_pressure.ts";
 import type { Broker } from "./broker.ts";
 import type { ClientSession } from "./client_session.ts";
 import { readBackIfNeeded } from "./read_back.ts";
+
+/** Sends a QoS 1 or 2 message at once to a session that ends with its connection, and remembers its Packet Identifier
+ * alone: nobody will ask for the message again (OutgoingWindow).
+ * @param expirySeconds what is left, or NEVER_EXPIRES.
+ * @returns false when it has to be kept, or has to wait for its turn: `enqueue` is for that. */
+export function sendUnkept(
+  broker: Broker,
+  session: ClientSession,
+  message: ApplicationMessage,
+  qos: 1 | 2,
+  retain: boolean,
+  subscriptionIdentifiers: readonly number[] | undefined,
+  expirySeconds: number,
+): boolean {
+  const { window, connection } = session;
+  if (session.persists || session.pending.length > 0 || window.hasResends || !canSend(session)) return false;
+  // Behind a QoS 2 message that waits for the store comes no other.
+  if (qos === 2 && session.gatedSends > 0) return false;
+  const packetIdentifier = window.openUnkept(qos);
+  if (packetIdentifier === 0) return false;
+  const { sink } = connection!;
+  const delivery = sink.deliver(message, qos, retain, false, packetIdentifier, subscriptionIdentifiers, expirySeconds);
+  if (delivery === "too large") {
+    // Counts as delivered [MQTT-3.1.2-25].
+    window.finishUnkept(packetIdentifier, qos === 1 ? IdentifierUse.AwaitingPuback : IdentifierUse.AwaitingPubrec);
+  }
+  return true;
+}
 
 /** Takes a QoS 1 or 2 message into the session state [MQTT-4.5.0-1], and sends it at once if nothing is before it. */
 export function enqueue(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
@@ -41,7 +72,7 @@ function waitInQueue(broker: Broker, session: ClientSession, outgoing: OutgoingM
 
 /** Sends what may be sent now: first what a resumed session has to repeat, then what waits. */
 export function pump(broker: Broker, session: ClientSession): void {
-  while (canSend(session)) {
+  while (session.window.hasResends && canSend(session)) {
     const outgoing = session.window.nextResend();
     if (outgoing === undefined) break;
     if (outgoing.state === OutgoingState.AwaitingPubcomp) {
@@ -51,7 +82,7 @@ export function pump(broker: Broker, session: ClientSession): void {
     }
   }
   if (session.window.hasResends) return;
-  while (canSend(session)) {
+  while (session.pending.length > 0 && canSend(session)) {
     const outgoing = session.pending.peek();
     if (outgoing === undefined) break;
     if (!isStillWanted(broker, session, outgoing)) {

@@ -9,6 +9,7 @@ import {
 } from "../packet/control_packet.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { OutgoingState } from "../session/outgoing_message.ts";
+import { IdentifierUse } from "../session/packet_identifiers.ts";
 import type { Broker } from "./broker.ts";
 import type { Connection } from "./connection.ts";
 import { dropOutgoing, isInStore, pump } from "./deliver.ts";
@@ -17,9 +18,12 @@ import { dropOutgoing, isInStore, pump } from "./deliver.ts";
  * may have gone to another member of a Shared Subscription meanwhile. */
 export function handlePuback(broker: Broker, connection: Connection, packet: PubackPacket): void {
   const session = connection.session!;
-  const outgoing = session.window.puback(packet.packetIdentifier);
-  if (outgoing === undefined) return;
-  dropOutgoing(broker, session, outgoing);
+  const { packetIdentifier } = packet;
+  if (!session.window.finishUnkept(packetIdentifier, IdentifierUse.AwaitingPuback)) {
+    const outgoing = session.window.puback(packetIdentifier);
+    if (outgoing === undefined) return;
+    dropOutgoing(broker, session, outgoing);
+  }
   pump(broker, session);
 }
 
@@ -27,6 +31,7 @@ export function handlePuback(broker: Broker, connection: Connection, packet: Pub
 export function handlePubrec(broker: Broker, connection: Connection, packet: PubrecPacket): void {
   const session = connection.session!;
   const { packetIdentifier } = packet;
+  if (handlePubrecUnkept(broker, connection, packet)) return;
   const outgoing = session.window.pubrec(packetIdentifier, packet.reasonCode);
   if (outgoing === undefined) {
     // §3.6.2.1: PUBREL says that the identifier is unknown, unless the Client has ended the matter itself.
@@ -51,12 +56,29 @@ export function handlePubrec(broker: Broker, connection: Connection, packet: Pub
   });
 }
 
+/** The same where only the identifier is remembered. @returns false when it is none of these. */
+function handlePubrecUnkept(broker: Broker, connection: Connection, packet: PubrecPacket): boolean {
+  const session = connection.session!;
+  const { packetIdentifier } = packet;
+  if (packet.reasonCode >= 0x80) {
+    if (!session.window.finishUnkept(packetIdentifier, IdentifierUse.AwaitingPubrec)) return false;
+    pump(broker, session);
+  } else {
+    if (!session.window.pubrecUnkept(packetIdentifier)) return false;
+    connection.sink.acknowledge(PacketType.Pubrel, packetIdentifier, ReasonCode.Success);
+  }
+  return true;
+}
+
 /** The end of a QoS 2 delivery. */
 export function handlePubcomp(broker: Broker, connection: Connection, packet: PubcompPacket): void {
   const session = connection.session!;
-  const outgoing = session.window.pubcomp(packet.packetIdentifier);
-  if (outgoing === undefined) return;
-  dropOutgoing(broker, session, outgoing);
+  const { packetIdentifier } = packet;
+  if (!session.window.finishUnkept(packetIdentifier, IdentifierUse.AwaitingPubcomp)) {
+    const outgoing = session.window.pubcomp(packetIdentifier);
+    if (outgoing === undefined) return;
+    dropOutgoing(broker, session, outgoing);
+  }
   pump(broker, session);
 }
 

@@ -7,7 +7,7 @@ import { holdPublisher, isBehind } from "./back_pressure.ts";
 import type { Broker } from "./broker.ts";
 import type { ClientSession } from "./client_session.ts";
 import type { Connection } from "./connection.ts";
-import { enqueue, remainingExpiry } from "./deliver.ts";
+import { enqueue, remainingExpiry, sendUnkept } from "./deliver.ts";
 import { mayReceiveBy } from "./rights.ts";
 import type { ClientSubscription, Route, RouteEntry } from "./route.ts";
 
@@ -141,11 +141,26 @@ function deliverTo(
     if (publisher !== undefined && sink.congested) holdPublisher(broker, publisher, connection);
     return;
   }
+  const isSent = sharedBy === undefined && later === undefined &&
+    sendUnkept(broker, session, message, qos, retain, subscriptionIdentifiers, message.messageExpiryInterval);
+  if (!isSent) keep(broker, message, session, qos, retain, subscriptionIdentifiers, sharedBy, waitsForTicket);
+  if (publisher !== undefined && connection !== undefined && connection.isConnected && isBehind(connection)) {
+    holdPublisher(broker, publisher, connection);
+  }
+}
+
+function keep(
+  broker: Broker,
+  message: ApplicationMessage,
+  session: ClientSession,
+  qos: 1 | 2,
+  retain: boolean,
+  subscriptionIdentifiers: readonly number[] | undefined,
+  sharedBy: OutgoingMessage["sharedBy"],
+  waitsForTicket: number,
+): void {
   const owned = message.owned();
   const outgoing = new OutgoingMessage(owned, qos, retain, subscriptionIdentifiers, expiryOf(message), sharedBy);
   outgoing.waitsForTicket = waitsForTicket;
   enqueue(broker, session, outgoing);
-  if (publisher !== undefined && connection !== undefined && connection.isConnected && isBehind(connection)) {
-    holdPublisher(broker, publisher, connection);
-  }
 }

@@ -1,4 +1,8 @@
 /** The messages that were sent to a Client and are not finished, in order, and the send quota. Spec §4.3, §4.4, §4.9.
+ *
+ * There are two kinds. One that may have to be sent again is kept until it is finished. But a PUBLISH is only ever repeated on
+ * a new Network Connection [MQTT-4.4.0-1], and a session that ends with its connection sees no other: of what was sent to it
+ * the Packet Identifier is all that anybody will ask for, and nothing else is remembered ("unkept").
  * Room: pure; decides, and sends nothing. @module */
 
 import { invariant } from "../base/assert.ts";
@@ -6,13 +10,14 @@ import { ByteBudget } from "../base/byte_budget.ts";
 import { RingQueue } from "../base/ring_queue.ts";
 import { OpenMessages } from "./open_messages.ts";
 import { type OutgoingMessage, OutgoingState } from "./outgoing_message.ts";
-import { PacketIdentifiers } from "./packet_identifiers.ts";
+import { IdentifierUse, PacketIdentifiers } from "./packet_identifiers.ts";
 
 export class OutgoingWindow {
   readonly #identifiers: PacketIdentifiers;
   readonly #open = new OpenMessages();
   /** What a resumed session still has to repeat, oldest first; undefined = nothing. */
   #toResend: RingQueue<OutgoingMessage> | undefined = undefined;
+  #unkept = 0;
   #sendQuota = 65_535;
   #bytes = 0;
 
@@ -30,10 +35,10 @@ export class OutgoingWindow {
 
   /** Unfinished messages. */
   get size(): number {
-    return this.#open.size;
+    return this.#open.size + this.#unkept;
   }
 
-  /** Bytes of the unfinished messages. */
+  /** Bytes of those that are kept. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -101,6 +106,38 @@ export class OutgoingWindow {
     this.#took(outgoing);
     this.#sendQuota--;
     outgoing.takesQuota = true;
+    return true;
+  }
+
+  /** The same for a message that nobody will have to repeat.
+   * @returns its Packet Identifier, or 0 when there is no quota or no identifier left. */
+  openUnkept(qos: 1 | 2): number {
+    if (this.#sendQuota === 0) return 0;
+    const packetIdentifier = this.#identifiers.acquire(
+      qos === 1 ? IdentifierUse.AwaitingPuback : IdentifierUse.AwaitingPubrec,
+    );
+    if (packetIdentifier === 0) return 0;
+    this.#unkept++;
+    this.#sendQuota--;
+    return packetIdentifier;
+  }
+
+  /** PUBACK, PUBCOMP, or a PUBREC that refuses: the end of an unkept message. @returns false when none waits for that. */
+  finishUnkept(packetIdentifier: number, awaited: IdentifierUse): boolean {
+    if (this.#unkept === 0 || this.#identifiers.useOf(packetIdentifier) !== awaited) return false;
+    this.#identifiers.release(packetIdentifier);
+    this.#unkept--;
+    this.#sendQuota++;
+    return true;
+  }
+
+  /** PUBREC below 0x80, also a repeated one [MQTT-4.3.3-4]: PUBREL is to be sent.
+   * @returns false when the identifier is not one of an unkept QoS 2 message. */
+  pubrecUnkept(packetIdentifier: number): boolean {
+    if (this.#unkept === 0) return false;
+    const use = this.#identifiers.useOf(packetIdentifier);
+    if (use !== IdentifierUse.AwaitingPubrec && use !== IdentifierUse.AwaitingPubcomp) return false;
+    this.#identifiers.change(packetIdentifier, IdentifierUse.AwaitingPubcomp);
     return true;
   }
 
