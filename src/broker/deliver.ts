@@ -4,7 +4,6 @@
 import { NEVER_EXPIRES } from "../packet/application_message.ts";
 import { PacketType } from "../packet/control_packet.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
-import type { QoS } from "../packet/control_packet.ts";
 import type { ApplicationMessage } from "../packet/application_message.ts";
 import { type OutgoingMessage, OutgoingState } from "../session/outgoing_message.ts";
 import { IdentifierUse } from "../session/packet_identifiers.ts";
@@ -18,7 +17,6 @@ import { readBackIfNeeded } from "./read_back.ts";
  * @param expirySeconds what is left, or NEVER_EXPIRES.
  * @returns false when it has to be kept, or has to wait for its turn: `enqueue` is for that. */
 export function sendUnkept(
-  broker: Broker,
   session: ClientSession,
   message: ApplicationMessage,
   qos: 1 | 2,

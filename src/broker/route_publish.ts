@@ -142,7 +142,7 @@ function deliverTo(
     return;
   }
   const isSent = sharedBy === undefined && later === undefined &&
-    sendUnkept(broker, session, message, qos, retain, subscriptionIdentifiers, message.messageExpiryInterval);
+    sendUnkept(session, message, qos, retain, subscriptionIdentifiers, message.messageExpiryInterval);
   if (!isSent) keep(broker, message, session, qos, retain, subscriptionIdentifiers, sharedBy, waitsForTicket);
   if (publisher !== undefined && connection !== undefined && connection.isConnected && isBehind(connection)) {
     holdPublisher(broker, publisher, connection);

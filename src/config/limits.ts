@@ -76,9 +76,11 @@ export const LIMIT_RULES = {
     "messages",
     "QoS 1 and 2 messages that one client may have open (Receive Maximum, §3.2.2.3.3)",
   ),
-  /** Clients that name no Receive Maximum ask for 65,535; what is in flight is remembered until it is acknowledged. */
+  /** Clients that name no Receive Maximum ask for 65,535. What a session that persists has in flight is remembered until it
+   * is acknowledged, and repeated after a new connection; bytes are bounded by `queuedBytesMax`. What waits in the outbound
+   * buffer, and not this, keeps a Client that reads slowly from being sent more than it takes. */
   outgoingInFlightMax: rule(
-    1024,
+    UINT16_MAX,
     1,
     UINT16_MAX,
     "messages",
