@@ -4,7 +4,7 @@
 import type { ApplicationMessage } from "../packet/application_message.ts";
 import { PacketType, type ProtocolVersion, type QoS } from "../packet/control_packet.ts";
 import { encodeAcknowledgement, encodePacket } from "../packet/encoder.ts";
-import type { PublishFrameEncoder } from "../packet/publish_frame.ts";
+import { addressFrame, type PublishFrameEncoder } from "../packet/publish_frame.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
 import type { ByteStream, PeerCertificate } from "../transport/byte_stream.ts";
 import { Outbound } from "./outbound.ts";
@@ -38,9 +38,6 @@ export interface WriterContext {
   readonly frames: PublishFrameEncoder;
   readonly observer: PacketObserver | undefined;
 }
-
-/** Without DUP, QoS and RETAIN. */
-const PUBLISH_FIRST_BYTE = PacketType.Publish << 4;
 
 export class PacketWriter implements PacketSink {
   readonly remoteAddress: string;
@@ -188,13 +185,7 @@ export class PacketWriter implements PacketSink {
       outbound.appendRun(frame.buffer, frame.start, frame.end);
     } else {
       const at = outbound.appendCopy(frame.buffer, frame.start, frame.end);
-      if (qos !== 0) {
-        const bytes = outbound.open(0).buffer;
-        const identifierAt = at + frame.packetIdentifierAt - frame.start;
-        bytes[identifierAt] = packetIdentifier >>> 8;
-        bytes[identifierAt + 1] = packetIdentifier;
-        bytes[at] = PUBLISH_FIRST_BYTE | (dup ? 0b1000 : 0) | (qos << 1) | (retain ? 1 : 0);
-      }
+      if (qos !== 0) addressFrame(outbound.open(0).buffer, at, frame, qos, retain, dup, packetIdentifier);
     }
     if (isNewAlias) aliases!.assign(message.topicName);
     traffic.packetsSent++;

@@ -4,7 +4,7 @@
  * In: a message and the terms of one receiver. Out: where the bytes lie. Room: pure. @module */
 
 import { type ApplicationMessage, NEVER_EXPIRES } from "./application_message.ts";
-import type { QoS } from "./control_packet.ts";
+import { PacketType, type QoS } from "./control_packet.ts";
 import { PublishLayout } from "./publish.ts";
 
 /** Where one encoded PUBLISH lies. To be read before the next `encode`, and `buffer` must not be kept unless
@@ -15,12 +15,31 @@ export interface PublishFrame {
   buffer: Uint8Array;
   start: number;
   end: number;
-  /** Offset in `buffer` of the two Packet Identifier bytes, or -1 at QoS 0. At QoS 1 and 2 the receiver's are to be written
-   * into the copy, and its first byte: in a frame that was received both are the sender's. */
+  /** Offset in `buffer` of the two Packet Identifier bytes, or -1 at QoS 0. At QoS 1 and 2 `addressFrame` writes the
+   * receiver's into the copy, and its first byte: in a frame that was received both are the sender's. */
   packetIdentifierAt: number;
   /** true: `buffer` is the message's own and [start, end) may be referred to until the message's turn ends.
    * false: copy now. */
   passThrough: boolean;
+}
+
+/** Without DUP, QoS and RETAIN. */
+const PUBLISH_FIRST_BYTE = PacketType.Publish << 4;
+
+/** Makes a QoS 1 or 2 frame the receiver's: its first byte and its Packet Identifier, in the copy of it at `at` of `copy`. */
+export function addressFrame(
+  copy: Uint8Array,
+  at: number,
+  frame: PublishFrame,
+  qos: QoS,
+  retain: boolean,
+  dup: boolean,
+  packetIdentifier: number,
+): void {
+  copy[at] = PUBLISH_FIRST_BYTE | (dup ? 0b1000 : 0) | (qos << 1) | (retain ? 1 : 0);
+  const identifierAt = at + frame.packetIdentifierAt - frame.start;
+  copy[identifierAt] = packetIdentifier >>> 8;
+  copy[identifierAt + 1] = packetIdentifier;
 }
 
 /** (version, QoS, RETAIN) without identifiers: 2 × 3 × 2. */
@@ -74,7 +93,7 @@ export class PublishFrameEncoder {
   }
 
   /** Encodes `message`, or finds the layout that it encoded for it before (same `serial`).
-   * The first byte is the writer's business at QoS 1 and 2.
+   * `addressFrame` completes it at QoS 1 and 2.
    * @param version 5, or 4 for 3.1.1 and 3.1 (no properties).
    * @param subscriptionIdentifiers compared by identity: pass the same array for the same subscription.
    * @param expirySeconds what is left of the Message Expiry Interval, or NEVER_EXPIRES.

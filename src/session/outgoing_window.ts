@@ -56,6 +56,7 @@ export class OutgoingWindow {
    * its old order with its old identifier [MQTT-4.4.0-1]. */
   resume(receiveMaximum: number): void {
     invariant(receiveMaximum > 0, "Receive Maximum is at least 1");
+    invariant(this.#unkept === 0, "a session with unkept messages ends with its connection");
     this.#sendQuota = receiveMaximum;
     this.#toResend = undefined;
     if (this.#open.size === 0) return;
@@ -152,6 +153,7 @@ export class OutgoingWindow {
   /** The session has ended. */
   clear(): void {
     for (const outgoing of this.#open.inOrder()) this.#finish(outgoing);
+    this.#unkept = 0;
   }
 
   /** @returns the finished message; undefined when none waits for a PUBACK under this identifier. */

@@ -2,6 +2,7 @@
 
 import { assertEquals, assertNotStrictEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import {
+  addressFrame,
   ApplicationMessage,
   type ControlPacket,
   NEVER_EXPIRES,
@@ -47,6 +48,13 @@ function encode(message: ApplicationMessage, terms: Terms = {}, by = encoder): P
 }
 const bytesOf = ({ buffer, start, end }: PublishFrame) => buffer.slice(start, end);
 
+/** As a receiver gets it, with a Packet Identifier that is easy to see. */
+function sent(frame: PublishFrame, { qos = 0, retain = false }: Terms): Uint8Array {
+  const bytes = bytesOf(frame);
+  if (qos !== 0) addressFrame(bytes, 0, frame, qos, retain, false, 0x4567);
+  return bytes;
+}
+
 const layouts: [name: string, wire: string, version: 4 | 5, terms: Terms, expected: string][] = [
   ["QoS 0 as received", `30 [ "a" 00 'x' ]`, 5, {}, `30 [ "a" 00 'x' ]`],
   ["QoS 0 of 3.1.1 as received", `30 [ "a" 'x' ]`, 4, { version: 4 }, `30 [ "a" 'x' ]`],
@@ -57,10 +65,10 @@ const layouts: [name: string, wire: string, version: 4 | 5, terms: Terms, expect
     `3a [ "a" 00 09 00 'x' ]`,
     5,
     { qos: 1 },
-    `32 [ "a" 00 00 00 'x' ]`,
+    `32 [ "a" 45 67 00 'x' ]`,
   ],
-  ["QoS 2 → QoS 1", `34 [ "a" 00 09 00 'x' ]`, 5, { qos: 1 }, `32 [ "a" 00 00 00 'x' ]`],
-  ["QoS 2 → QoS 2", `34 [ "a" 00 09 00 'x' ]`, 5, { qos: 2 }, `34 [ "a" 00 00 00 'x' ]`],
+  ["QoS 2 → QoS 1", `34 [ "a" 00 09 00 'x' ]`, 5, { qos: 1 }, `32 [ "a" 45 67 00 'x' ]`],
+  ["QoS 2 → QoS 2", `34 [ "a" 00 09 00 'x' ]`, 5, { qos: 2 }, `34 [ "a" 45 67 00 'x' ]`],
   ["[MQTT-2.2.1-2] QoS 1 → QoS 0 has no Packet Identifier", `32 [ "a" 00 09 00 'x' ]`, 5, {}, `30 [ "a" 00 'x' ]`],
   ["[MQTT-3.3.1-12] RETAIN is cleared", `31 [ "a" 00 'x' ]`, 5, {}, `30 [ "a" 00 'x' ]`],
   ["[MQTT-3.3.1-13] RETAIN is set", `31 [ "a" 00 'x' ]`, 5, { retain: true }, `31 [ "a" 00 'x' ]`],
@@ -106,7 +114,7 @@ const layouts: [name: string, wire: string, version: 4 | 5, terms: Terms, expect
     `30 [ "a" [ 01 01 ] 'x' ]`,
     5,
     { alias: 1, withTopic: false, qos: 2, identifiers: [7], expiry: 1 },
-    `34 [ "" 00 00 [ 02 00 00 00 01 23 00 01 0b 07 01 01 ] 'x' ]`,
+    `34 [ "" 45 67 [ 02 00 00 00 01 23 00 01 0b 07 01 01 ] 'x' ]`,
   ],
   [
     "an alias is left out of 3.1.1",
@@ -115,20 +123,19 @@ const layouts: [name: string, wire: string, version: 4 | 5, terms: Terms, expect
     { version: 4, alias: 1, withTopic: true },
     `30 [ "a" 'x' ]`,
   ],
-  ["a long payload", `30 [ "a" 00 200*61 ]`, 5, { qos: 1 }, `32 [ "a" 00 00 00 200*61 ]`],
-  ["long properties", `30 [ "a" [ 09 00 c8 200*62 ] 'x' ]`, 5, { qos: 1 }, `32 [ "a" 00 00 [ 09 00 c8 200*62 ] 'x' ]`],
+  ["a long payload", `30 [ "a" 00 200*61 ]`, 5, { qos: 1 }, `32 [ "a" 45 67 00 200*61 ]`],
+  ["long properties", `30 [ "a" [ 09 00 c8 200*62 ] 'x' ]`, 5, { qos: 1 }, `32 [ "a" 45 67 [ 09 00 c8 200*62 ] 'x' ]`],
 ];
 for (const [name, text, version, terms, expected] of layouts) {
   Deno.test(`PublishFrameEncoder.encode() lays out: ${name}`, () => {
     withMessage(text, version, (message) => {
       const frame = encode(message, terms);
-      assertEquals(bytesOf(frame), wire(expected));
+      assertEquals(sent(frame, terms), wire(expected));
       if ((terms.qos ?? 0) === 0) assertEquals(frame.packetIdentifierAt, -1);
       else {
         const topicBytes = terms.withTopic === false ? 0 : 1;
         const lengthBytes = frame.end - frame.start > 129 ? 2 : 1;
         assertEquals(frame.packetIdentifierAt - frame.start, 1 + lengthBytes + 2 + topicBytes);
-        assertEquals([...frame.buffer.subarray(frame.packetIdentifierAt, frame.packetIdentifierAt + 2)], [0, 0]);
       }
     });
   });
@@ -154,8 +161,25 @@ Deno.test("PublishFrameEncoder.encode() passes on the read buffer where nothing 
     ) {
       assertEquals(encode(message, terms).passThrough, false);
     }
-    // The owned copy has no Fixed Header, so its frame is made.
-    assertEquals(encode(message.owned()).passThrough, false);
+    // The owned copy has the whole frame, too.
+    const owned = message.owned();
+    const kept = encode(owned);
+    assertEquals(kept.passThrough, true);
+    assertStrictEquals(kept.buffer, owned.buffer);
+    assertNotStrictEquals(kept.buffer, message.buffer);
+    assertEquals(bytesOf(kept), wire(`30 [ "a" [ 26 "k" "v" ] 'x' ]`));
+  });
+});
+
+Deno.test("PublishFrameEncoder.encode() takes a QoS 1 or 2 frame as it came, for a receiver of the same kind", () => {
+  withMessage(`35 [ "a" 00 09 [ 26 "k" "v" ] 'x' ]`, 5, (message) => {
+    const frame = encode(message, { qos: 2 });
+    assertStrictEquals(frame.buffer, message.buffer);
+    // Its Packet Identifier is the sender's: it is not to be sent on as it is.
+    assertEquals(frame.passThrough, false);
+    for (const terms of [{ qos: 1 }, { qos: 2, version: 4 }, { qos: 2, expiry: 5 }, { qos: 2, alias: 1 }] as Terms[]) {
+      assertNotStrictEquals(encode(message, terms).buffer, message.buffer);
+    }
   });
 });
 
@@ -165,7 +189,7 @@ Deno.test("PublishFrameEncoder.encode() takes the name that a Topic Alias stands
     assertEquals(bytesOf(encode(message, { qos: 1 })), wire(`32 [ "räume/1" 00 00 [ 03 "t" ] 'x' ]`));
     assertEquals(bytesOf(encode(message, { version: 4 })), wire(`30 [ "räume/1" 'x' ]`));
     const { buffer, topicStart, topicEnd } = message.owned();
-    assertEquals([topicStart, buffer.slice(0, topicEnd)], [2, wire('"räume/1"')]);
+    assertEquals(buffer.slice(topicStart - 2, topicEnd), wire('"räume/1"'));
   });
 });
 
@@ -381,6 +405,6 @@ Deno.test("ApplicationMessage.owned() copies once, and the copy outlives the rea
     messageExpiryInterval: 9,
     userProperties: [["k", "v"]],
   });
-  assertEquals(owned!.buffer.length, 2 + 3 + 2 + 7 + 3);
+  assertEquals(owned!.bytes, 2 + 3 + 2 + 7 + 3);
   assertEquals(owned!.frameEnd, 0);
 });

@@ -294,13 +294,15 @@ Deno.test("Decoder.next() hands out the same PublishPacket again, with nothing l
   assertEquals(serials.size, 2);
 });
 
-Deno.test("a QoS 0 PUBLISH that needs no change carries the frame it came in", () => {
+Deno.test("a PUBLISH that needs no change but its identifier carries the frame it came in", () => {
   const cases: [text: string, version: 4 | 5, whole: boolean][] = [
     [`30 [ "a" 00 'x' ]`, 5, true],
     [`30 [ "a" [ 01 01 26 "k" "v" ] 'x' ]`, 5, true],
     [`30 [ "a" 'x' ]`, 4, true],
     [`31 [ "a" 00 'x' ]`, 5, false],
-    [`32 [ "a" 00 01 00 'x' ]`, 5, false],
+    [`32 [ "a" 00 01 00 'x' ]`, 5, true],
+    [`3d [ "a" 00 01 'x' ]`, 4, true],
+    [`32 [ "a" 00 01 [ 02 00 00 00 01 ] 'x' ]`, 5, false],
     [`30 [ "a" [ 02 00 00 00 01 ] 'x' ]`, 5, false],
     [`30 [ "a" [ 23 00 01 ] 'x' ]`, 5, false],
     [`30 [ "" [ 23 00 01 ] 'x' ]`, 5, false],

@@ -4,6 +4,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { type OutgoingMessage, OutgoingState } from "../../src/session/outgoing_message.ts";
 import { OutgoingWindow } from "../../src/session/outgoing_window.ts";
+import { IdentifierUse } from "../../src/session/packet_identifiers.ts";
 import { outgoing, textOf } from "./support.ts";
 
 /** A window with these messages open: "1" at QoS 1, "2" at QoS 2, "c" waits for PUBCOMP. */
@@ -153,4 +154,45 @@ Deno.test("[MQTT-4.9.0-2] never more is open on a connection than its Receive Ma
       assertEquals(window.sendQuota >= 0 && window.sendQuota <= maximum, true);
     }
   }));
+});
+
+Deno.test("OutgoingWindow.openUnkept() takes an identifier and quota, and gives both back at its acknowledgement", () => {
+  const window = new OutgoingWindow();
+  window.resume(2);
+  const one = window.openUnkept(1);
+  const two = window.openUnkept(2);
+  assertEquals([one, two, window.openUnkept(1), window.size, window.bytes, window.sendQuota], [1, 2, 0, 2, 0, 0]);
+  // Each takes only the acknowledgement that it waits for.
+  assertEquals(window.finishUnkept(one, IdentifierUse.AwaitingPubrec), false);
+  assertEquals([window.pubrecUnkept(one), window.puback(one), window.pubcomp(two)], [false, undefined, undefined]);
+  assertEquals(window.finishUnkept(one, IdentifierUse.AwaitingPuback), true);
+  assertEquals(window.finishUnkept(one, IdentifierUse.AwaitingPuback), false);
+  assertEquals([window.size, window.sendQuota], [1, 1]);
+  // QoS 2: PUBREC, again and again [MQTT-4.3.3-4], after which only PUBCOMP ends it.
+  assertEquals(window.finishUnkept(two, IdentifierUse.AwaitingPubcomp), false);
+  assertEquals([window.pubrecUnkept(two), window.pubrecUnkept(two)], [true, true]);
+  assertEquals(window.finishUnkept(two, IdentifierUse.AwaitingPubrec), false);
+  assertEquals(window.finishUnkept(two, IdentifierUse.AwaitingPubcomp), true);
+  assertEquals([window.size, window.sendQuota], [0, 2]);
+});
+
+Deno.test("[MQTT-2.2.1-4] kept and unkept messages never share an identifier", () => {
+  const window = new OutgoingWindow();
+  window.resume(65_535);
+  const identifiers = new Set<number>();
+  for (let i = 0; i < 1_000; i++) {
+    const message = outgoing("a");
+    if (i % 3 === 0) window.open(message);
+    identifiers.add(i % 3 === 0 ? message.packetIdentifier : window.openUnkept(i % 2 === 0 ? 1 : 2));
+    // One in two is finished at once: kept ones stay among them, and their places are passed over.
+    if (i % 6 === 1) assertEquals(window.finishUnkept(i + 1, IdentifierUse.AwaitingPubrec), true);
+  }
+  assertEquals(identifiers.size, 1_000);
+});
+
+Deno.test("a session with unkept messages cannot be resumed", () => {
+  const window = new OutgoingWindow();
+  window.resume(10);
+  window.openUnkept(1);
+  assertThrows(() => window.resume(10), Error, "ends with its connection");
 });

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { PacketIdentifiers } from "../../src/session/packet_identifiers.ts";
+import { IdentifierUse, PacketIdentifiers } from "../../src/session/packet_identifiers.ts";
 
 Deno.test("PacketIdentifiers.acquire() rises to 65,535 and goes on with 1, without 0", () => {
   const identifiers = new PacketIdentifiers();
@@ -66,4 +66,16 @@ Deno.test("[MQTT-2.2.1-4] no identifier is given twice, whatever is acquired and
       },
     ),
   );
+});
+
+Deno.test("PacketIdentifiers remembers what each is used for, from page to page and when a page is used again", () => {
+  const identifiers = new PacketIdentifiers();
+  const uses = [IdentifierUse.Kept, IdentifierUse.AwaitingPuback, IdentifierUse.AwaitingPubrec] as const;
+  for (let i = 0; i < 1_000; i++) identifiers.acquire(uses[i % 3]);
+  for (let i = 0; i < 1_000; i++) assertEquals(identifiers.useOf(i + 1), uses[i % 3]);
+  identifiers.change(3, IdentifierUse.AwaitingPubcomp);
+  assertEquals([identifiers.useOf(3), identifiers.useOf(1_001)], [IdentifierUse.AwaitingPubcomp, IdentifierUse.Free]);
+  for (let i = 1; i <= 1_000; i++) identifiers.release(i);
+  for (let i = 0; i < 1_000; i++) assertEquals(identifiers.isInUse(i + 1), false);
+  assertEquals([identifiers.acquire(), identifiers.useOf(1_001)], [1_001, IdentifierUse.Kept]);
 });
