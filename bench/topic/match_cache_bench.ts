@@ -1,17 +1,18 @@
-/** MatchCache: all hits, and nothing but misses. @module */
+/** MatchCache: all hits, nothing but misses, and subscriptions that come and go. @module */
 
 import { MatchCache } from "../../src/topic/match_cache.ts";
+import { Matches } from "../../src/topic/matches.ts";
 import { SubscriptionTrie } from "../../src/topic/subscription_trie.ts";
 import { filterSet, topicSet } from "./subscription_trie_bench.ts";
 
 /** @returns one run: each of `topics` names is looked up and known; it returns how many hits that were. */
 export function matchCacheHitWorkload(topics: number): () => number {
-  const cache = new MatchCache<number>(topics * 2, topics * 2);
+  const cache = new MatchCache<number>(topics * 2, topics * 2, new SubscriptionTrie());
   const names = topicSet(100_000, topics);
-  for (const name of names) cache.set(name, 1, 0, 1);
+  for (const name of names) cache.set(name, 1, 1);
   return () => {
     let hits = 0;
-    for (const name of names) hits += cache.get(name, 0) ?? 0;
+    for (const name of names) hits += cache.get(name) ?? 0;
     return hits;
   };
 }
@@ -19,29 +20,59 @@ export function matchCacheHitWorkload(topics: number): () => number {
 /** @returns one run: `topics` names in turn through a cache of `entriesMax`, far too small for them, each looked up,
  * matched and kept as the dispatcher does it; it returns how many misses that were. */
 export function matchCacheThrashWorkload(topics: number, entriesMax: number): () => number {
-  return missWorkload(topics, new MatchCache<object[]>(entriesMax, entriesMax * 10));
+  return missWorkload(topics, entriesMax);
 }
 
 /** The same without a cache. */
 export function noCacheWorkload(topics: number): () => number {
-  return missWorkload(topics, undefined);
+  return missWorkload(topics, 0);
 }
 
-function missWorkload(topics: number, cache: MatchCache<object[]> | undefined): () => number {
+function missWorkload(topics: number, entriesMax: number): () => number {
   const filters = 10_000;
   const trie = new SubscriptionTrie<object>();
   for (const filter of filterSet(filters)) trie.insert(filter, { filter });
+  const cache = new MatchCache<object[]>(entriesMax, entriesMax * 10, trie);
+  const matches = new Matches<object>();
   const names = Array.from({ length: topics }, (_, index) => `${topicSet(filters, 1)[0]}/${index}`);
   return () => {
     let misses = 0;
     for (const name of names) {
-      if (cache?.get(name, 0) !== undefined) continue;
+      if (entriesMax > 0 && cache.get(name) !== undefined) continue;
       misses++;
-      const match: object[] = [];
-      trie.match(name, (value) => match.push(value));
-      cache?.set(name, match, 0, match.length || 1);
+      trie.collect(name, matches);
+      const match = matches.toArray();
+      matches.clear();
+      if (entriesMax > 0) cache.set(name, match, match.length || 1);
     }
     return misses;
+  };
+}
+
+/** @returns one run: while `topics` names are looked up in turn, a filter that matches none of them comes or goes before
+ * each `lookups`th; it returns how many hits that were. */
+export function matchCacheChurnWorkload(topics: number, lookups: number): () => number {
+  const trie = new SubscriptionTrie<object>();
+  const filters = filterSet(10_000);
+  for (const filter of filters) trie.insert(filter, { filter });
+  const cache = new MatchCache<object[]>(topics * 2, topics * 20, trie);
+  const matches = new Matches<object>();
+  const names = topicSet(filters.length, topics);
+  const guest = {};
+  return () => {
+    let hits = 0;
+    for (let index = 0; index < names.length; index++) {
+      const filter = `guest/${index}/#`;
+      if (index % lookups === 0 && !trie.insert(filter, guest)) trie.remove(filter, guest);
+      if (cache.get(names[index]) !== undefined) {
+        hits++;
+        continue;
+      }
+      trie.collect(names[index], matches);
+      cache.set(names[index], matches.toArray(), 1);
+      matches.clear();
+    }
+    return hits;
   };
 }
 
@@ -52,3 +83,6 @@ const thrash = matchCacheThrashWorkload(100_000, 10_000);
 const none = noCacheWorkload(100_000);
 Deno.bench("no cache", { group, baseline: true }, () => void none());
 Deno.bench("a cache that thrashes", { group }, () => void thrash());
+
+const churn = matchCacheChurnWorkload(1_000, 100);
+Deno.bench("1,000 topics, a filter comes or goes every 100 look-ups", () => void churn());

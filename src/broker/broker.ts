@@ -115,7 +115,11 @@ export class Broker {
     this.sessionLimits = parts.store.canRead ? parts.limits : { ...parts.limits, queuedInMemoryBytesMax: Infinity };
     this.queueBudget = new ByteBudget(parts.limits.queuedBytesTotalMax);
     this.shared = new SharedSubscriptions(parts.settings.sharedSubscriptionStrategy, parts.random);
-    this.matchCache = new MatchCache(parts.limits.matchCacheEntriesMax, parts.limits.matchCacheWeightMax);
+    this.matchCache = new MatchCache(
+      parts.limits.matchCacheEntriesMax,
+      parts.limits.matchCacheWeightMax,
+      this.subscriptions,
+    );
     this.retained = new RetainedMessages(
       parts.limits.retainedMessagesMax,
       parts.limits.retainedBytesMax,

@@ -32,6 +32,8 @@ function askMayPublish(broker: Broker, connection: Connection, message: Applicat
   const { topicName, qos, retain } = message;
   // To retain is a right of its own, and rare.
   if (retain) return broker.authorizer.mayPublish(connection.identity!, topicName, qos, true);
+  // A route that is used once: nothing is remembered of it.
+  if (permit < 4) return broker.authorizer.mayPublish(connection.identity!, topicName, qos, false);
   const permits = connection.permits ??= new Set();
   if (!permits.has(permit)) {
     if (!broker.authorizer.mayPublish(connection.identity!, topicName, qos, false)) return false;

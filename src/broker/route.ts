@@ -4,8 +4,9 @@
 import type { Identity } from "../auth/authorizer.ts";
 import type { Limits } from "../config/limits.ts";
 import type { MatchCache } from "../topic/match_cache.ts";
+import { Matches } from "../topic/matches.ts";
 import type { SubscriptionTrie } from "../topic/subscription_trie.ts";
-import { fitsUtf8String, isValidTopicName, topicLevels } from "../topic/topic_name.ts";
+import { fitsUtf8String, isValidTopicName, TOPIC_BYTES_MAX, topicLevels } from "../topic/topic_name.ts";
 import type { QoS } from "../packet/control_packet.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import type { Subscription } from "../session/subscription.ts";
@@ -21,10 +22,12 @@ export class RouteEntry {
   retainAsPublished: boolean;
   hasNoLocal: boolean;
   subscriptionIdentifiers: readonly number[] | undefined;
-  readonly subscriptions: ClientSubscription[];
   /** Whom `mayReceive` was judged for (rights.ts). */
   judgedIdentity: Identity | undefined = undefined;
   mayReceive = false;
+  readonly #first: ClientSubscription;
+  /** All of them, once they are several. */
+  #several: ClientSubscription[] | undefined = undefined;
   /** `subscriptionIdentifiers`, once they are several. */
   #identifiers: number[] | undefined = undefined;
 
@@ -33,7 +36,11 @@ export class RouteEntry {
     this.retainAsPublished = first.retainAsPublished;
     this.hasNoLocal = first.noLocal;
     this.subscriptionIdentifiers = first.subscriptionIdentifiers;
-    this.subscriptions = [first];
+    this.#first = first;
+  }
+
+  get subscriptions(): readonly ClientSubscription[] {
+    return this.#several ?? [this.#first];
   }
 
   add(subscription: ClientSubscription): void {
@@ -50,7 +57,8 @@ export class RouteEntry {
         this.subscriptionIdentifiers = this.#identifiers;
       }
     }
-    this.subscriptions.push(subscription);
+    if (this.#several === undefined) this.#several = [this.#first, subscription];
+    else this.#several.push(subscription);
   }
 
   /** What is left for the Client that published: its subscriptions without No Local [MQTT-3.8.3-3]. */
@@ -67,20 +75,27 @@ export class RouteEntry {
 
 let routes = 0;
 
+const NO_GROUPS: readonly SharedGroup[] = [];
+
 export class Route {
-  /** No other route has it, nor will have: what is remembered about a route goes by it, and keeps no route alive. */
-  readonly number = ++routes;
+  /** Of a route that is remembered: no other has it, nor will have. What is remembered about a route goes by it, and keeps
+   * no route alive. 0 = this one is used once. */
+  number = 0;
   /** Success, or why no Client may publish here. */
   readonly refusal: ReasonCode;
-  readonly entries: RouteEntry[] = [];
-  readonly groups: SharedGroup[] = [];
+  readonly entries: readonly RouteEntry[];
+  readonly groups: readonly SharedGroup[];
 
-  constructor(refusal: ReasonCode) {
+  constructor(refusal: ReasonCode, entries: readonly RouteEntry[], groups: readonly SharedGroup[]) {
     this.refusal = refusal;
+    this.entries = entries;
+    this.groups = groups;
   }
 }
 
 let stamp = 0;
+const matches = new Matches<ClientSubscription | SharedGroup>();
+const entries = new Matches<RouteEntry>();
 
 /** Finds or makes the route of `topicName`. */
 export function findRoute(
@@ -89,49 +104,63 @@ export function findRoute(
   cache: MatchCache<Route>,
   limits: Pick<Limits, "topicLevelsMax" | "topicBytesMax">,
 ): Route {
-  return cache.get(topicName, subscriptions.version) ?? makeRoute(topicName, subscriptions, cache, limits);
+  return cache.get(topicName) ?? makeRoute(topicName, subscriptions, cache, limits);
 }
 
-/** Apart from the look-up: a function that has a closure makes its surroundings on entry, used or not, and most messages
- * only look up. */
+/** Apart from the look-up, which is all that most messages need. */
 function makeRoute(
   topicName: string,
   subscriptions: SubscriptionTrie<ClientSubscription | SharedGroup>,
   cache: MatchCache<Route>,
   limits: Pick<Limits, "topicLevelsMax" | "topicBytesMax">,
 ): Route {
-  const route = new Route(topicRefusal(topicName, limits));
+  // Empty, unless there was a bug in between: whatever happened, nobody gets what others subscribed to.
+  matches.clear();
+  entries.clear();
+  subscriptions.collect(topicName, matches);
+  const groups = mergeMatches();
+  // Cut from a list that is used again: one that grows takes room for 17.
+  const route = new Route(topicRefusal(topicName, limits), entries.toArray(), groups);
+  matches.clear();
+  entries.clear();
+  const weight = route.entries.length + route.groups.length + 1 + (topicName.length >>> 3);
+  if (cache.set(topicName, route, weight)) route.number = ++routes;
+  return route;
+}
+
+/** `matches` → `entries`: one for each Session, in the order in which they were found. @returns the Shared Subscriptions. */
+function mergeMatches(): readonly SharedGroup[] {
   const thisStamp = ++stamp;
-  subscriptions.match(topicName, (value) => {
+  let groups: SharedGroup[] | undefined = undefined;
+  for (let index = 0; index < matches.count; index++) {
+    const value = matches.values[index]!;
     if (value instanceof SharedGroup) {
-      route.groups.push(value);
-      return;
+      (groups ??= []).push(value);
+      continue;
     }
     const session = value.session;
     if (session.routeStamp === thisStamp) {
       session.routeEntry!.add(value);
-      return;
+    } else {
+      session.routeStamp = thisStamp;
+      session.routeEntry = new RouteEntry(session, value);
+      entries.add(session.routeEntry);
     }
-    session.routeStamp = thisStamp;
-    session.routeEntry = new RouteEntry(session, value);
-    route.entries.push(session.routeEntry);
-  });
+  }
   // The entries are reachable by the route alone: a session that ended must not be kept by its last route, nor it by it.
-  for (const entry of route.entries) entry.session.routeEntry = undefined;
-  cache.set(
-    topicName,
-    route,
-    subscriptions.version,
-    route.entries.length + route.groups.length + 1 + (topicName.length >>> 3),
-  );
-  return route;
+  for (let index = 0; index < entries.count; index++) entries.values[index]!.session.routeEntry = undefined;
+  return groups ?? NO_GROUPS;
 }
 
 /** Topics that Clients may not publish to: too deep, not valid, or the Server's own. §4.7.2 */
 export function topicRefusal(topicName: string, limits: Pick<Limits, "topicLevelsMax" | "topicBytesMax">): ReasonCode {
   if (!isValidTopicName(topicName)) return ReasonCode.TopicNameInvalid;
-  if (!fitsUtf8String(topicName, limits.topicBytesMax)) return ReasonCode.TopicNameInvalid;
-  if (topicLevels(topicName) > limits.topicLevelsMax) return ReasonCode.TopicNameInvalid;
+  if (limits.topicBytesMax < TOPIC_BYTES_MAX && !fitsUtf8String(topicName, limits.topicBytesMax)) {
+    return ReasonCode.TopicNameInvalid;
+  }
+  if (topicName.length >= limits.topicLevelsMax && topicLevels(topicName) > limits.topicLevelsMax) {
+    return ReasonCode.TopicNameInvalid;
+  }
   if (isReserved(topicName)) return ReasonCode.NotAuthorized;
   return ReasonCode.Success;
 }

@@ -52,7 +52,7 @@ export function routePublish(
       undefined,
       waitsForTicket,
       later,
-      entry.subscriptions,
+      later === undefined ? NO_SUBSCRIPTIONS : entry.subscriptions,
     );
   }
   const groups = route.groups;

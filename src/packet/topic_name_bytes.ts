@@ -3,6 +3,7 @@
  * A connection mostly repeats a topic, and a broker sees few topics many times: a known one costs a comparison of
  * bytes, no validation and no new string (and its string already carries its hash for the tables of the router). @module */
 
+import { CacheGauge } from "../base/cache_gauge.ts";
 import { illFormedString } from "./byte_reader.ts";
 import { ProtocolError } from "./errors.ts";
 import { decodeUtf8, utf8Kind } from "./utf8.ts";
@@ -40,6 +41,7 @@ let slotBytes = new Uint8Array(0);
 let slotWords = new Int32Array(0);
 const slotLengths = new Uint8Array(SLOTS);
 const slotNames: string[] = new Array(SLOTS).fill("");
+const gauge = new CacheGauge(SLOTS);
 
 /** Four bytes a step, as one multiplication per byte takes as long as all the rest of a PUBLISH. Each step and the final
  * mixing (of MurmurHash3, Appleby 2008) are reversible, so that no bit of the text is lost on the way. */
@@ -59,12 +61,15 @@ function hashOf(buffer: Uint8Array, start: number, end: number): number {
 /** Remembers Topic Names for all connections of the process, one per slot; a new one takes the place of the old.
  * Only names that were found valid are kept, so a hit needs no check. */
 export const topicNameCache = {
-  /** The slot that holds the Topic Name [start, end), filled now if need be; -1 when it is too long to be kept. */
+  /** The slot that holds the Topic Name [start, end), filled now if need be; -1 when it is too long to be kept, or topics
+   * are too many. */
   slotOf(buffer: Uint8Array, start: number, end: number): number {
     const length = end - start;
-    if (length > CACHED_BYTES_MAX) return -1;
+    if (length > CACHED_BYTES_MAX || !gauge.looks()) return -1;
     const slot = hashOf(buffer, start, end) & (SLOTS - 1);
-    if (!this.holds(slot, buffer, start, end)) {
+    if (this.holds(slot, buffer, start, end)) {
+      gauge.hit();
+    } else {
       const name = decodeTopicName(buffer, start, end);
       if (slotBytes.length === 0) {
         slotBytes = new Uint8Array(SLOTS * CACHED_BYTES_MAX);

@@ -50,10 +50,16 @@ const textEncoder = new TextEncoder();
 /** Below this a call into the runtime costs more than a loop here; see bench/packet/bytes_bench.ts. */
 const SHORT_STRING_BYTES = 64;
 
+/** For each length of a short string a list of its character codes, used again. */
+const unitsOf: number[][] = Array.from({ length: SHORT_STRING_BYTES + 1 }, (_, length) => new Array(length).fill(0));
+
 /** The string of a range that `utf8Kind` found well-formed. */
 export function decodeUtf8(buffer: Uint8Array, start: number, end: number, kind: Utf8Kind): string {
   if (kind === Utf8Kind.Ascii && end - start <= SHORT_STRING_BYTES) {
-    return String.fromCharCode.apply(null, buffer.subarray(start, end) as unknown as number[]);
+    // A list that is there: half the time of a view, which would have to be turned into one.
+    const units = unitsOf[end - start];
+    for (let at = start, to = 0; at < end; at++, to++) units[to] = buffer[at];
+    return String.fromCharCode.apply(null, units);
   }
   return textDecoder.decode(buffer.subarray(start, end));
 }

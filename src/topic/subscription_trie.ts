@@ -17,41 +17,27 @@
  * text that agree with the topic. Where `+` and a literal child both stand, both are followed: an unlucky topic of n
  * levels (a/a/a/… against all mixtures of a and +) reaches up to 2ⁿ nodes, yet never more than there are, that is,
  * than twice the wildcard filters. What waits to be looked at is one node per such fork, at most as many as the topic
- * has levels. Each level of the topic is found once and, if needed as a key, cut out once per match. @module */
+ * has levels. Each level of the topic is found once and, if it is looked up in a table, hashed once per match. @module */
 
 import { invariant } from "../base/assert.ts";
-import { isServerTopic } from "./topic_name.ts";
-import { hasWildcard } from "./topic_filter.ts";
+import {
+  addChild,
+  childFor,
+  FilterNode,
+  nodeText,
+  removeChild,
+  replaceChild,
+  Several,
+  sharedLevels,
+  type Values,
+} from "./filter_node.ts";
+import { addAll, FilterWalk } from "./filter_walk.ts";
+import { Matches } from "./matches.ts";
+import { hasWildcard, topicMatchesFilter } from "./topic_filter.ts";
 
 const NUMBER_SIGN = 0x23;
-const PLUS = 0x2b;
-const SLASH = 0x2f;
-
-/** More than one value; one alone stands for itself, which spares most filters a Set. */
-class Several<T> {
-  readonly values = new Set<T>();
-}
-
-type Values<T> = T | Several<T> | undefined;
-
-class FilterNode<T> {
-  /** One or more levels with the slashes between them. The root has none. A first level "" is an empty level. */
-  text: string;
-  /** The child whose first level is `+`. */
-  plus: FilterNode<T> | undefined = undefined;
-  /** The child with a literal first level, while it is the only one … */
-  literal: FilterNode<T> | undefined = undefined;
-  /** … and all of them by that level when there are several. */
-  literals: Map<string, FilterNode<T>> | undefined = undefined;
-  /** Of the filter that ends here. */
-  ending: Values<T> = undefined;
-  /** Of the filter that goes on with # alone. */
-  open: Values<T> = undefined;
-
-  constructor(text: string) {
-    this.text = text;
-  }
-}
+/** Comparing a topic with so many filters takes about as long as a match; a power of two. */
+const CHANGES_KEPT = 16;
 
 /** T is what a subscription is to the caller: an object compared by identity. One filter holds any number of them. */
 export class SubscriptionTrie<T> {
@@ -61,8 +47,10 @@ export class SubscriptionTrie<T> {
   #nodes = 0;
   #size = 0;
   #version = 0;
-  /** Taken by the match under way, so that a visitor may begin another one. */
-  #walk: Walk<T> | undefined = new Walk<T>();
+  /** Of the last changes, by their version. */
+  readonly #changedFilters: string[] = new Array(CHANGES_KEPT).fill("");
+  readonly #walk = new FilterWalk<T>();
+  #matches: Matches<T> | undefined = new Matches<T>();
 
   /** Number of (filter, value) pairs. */
   get size(): number {
@@ -74,9 +62,23 @@ export class SubscriptionTrie<T> {
     return this.#literalFilters.size + this.#wildcardFilters + this.#nodes;
   }
 
-  /** Grows with each change: what was computed under another number is stale. */
+  /** Grows by one with each change: what was found under another number may be stale. */
   get version(): number {
     return this.#version;
+  }
+
+  /** Whether a match of the topic may have changed since version `since`: one of the filters that came or went matches it,
+   * or there are more of them than a new match costs. */
+  concern(topicName: string, since: number): boolean {
+    if (this.#version - since > CHANGES_KEPT) return true;
+    for (let version = since; version < this.#version; version++) {
+      if (topicMatchesFilter(topicName, this.#changedFilters[version & (CHANGES_KEPT - 1)])) return true;
+    }
+    return false;
+  }
+
+  #changed(topicFilter: string): void {
+    this.#changedFilters[this.#version++ & (CHANGES_KEPT - 1)] = topicFilter;
   }
 
   /** `topicFilter` is valid (topic_filter.ts) and has no $share prefix. @returns false if the pair was there already.
@@ -98,7 +100,7 @@ export class SubscriptionTrie<T> {
       else node.ending = withValue(values, value);
     }
     this.#size++;
-    this.#version++;
+    this.#changed(topicFilter);
     return true;
   }
 
@@ -114,29 +116,33 @@ export class SubscriptionTrie<T> {
       return false;
     }
     this.#size--;
-    this.#version++;
+    this.#changed(topicFilter);
     return true;
   }
 
-  /** Calls `visit` for each value whose filter matches; a value under several matching filters comes once for each.
-   * A leading wildcard does not match a topic that begins with $ [MQTT-4.7.2-1].
-   * `visit` may insert, remove and match; whether it meets what it changes is open. */
-  match(topicName: string, visit: (value: T) => void): void {
-    const literal = this.#literalFilters.get(topicName);
-    if (this.#wildcardFilters === 0) {
-      if (literal !== undefined) visitAll(literal, visit);
-      return;
+  /** Adds to `matches` each value whose filter matches; a value under several matching filters comes once for each.
+   * A leading wildcard does not match a topic that begins with $ [MQTT-4.7.2-1]. */
+  collect(topicName: string, matches: Matches<T>): void {
+    // A topic met for the first time has to be hashed as a whole for this.
+    if (this.#literalFilters.size > 0) {
+      const literal = this.#literalFilters.get(topicName);
+      if (literal !== undefined) addAll(literal, matches);
     }
-    const walk = this.#walk ?? new Walk<T>();
-    this.#walk = undefined;
+    if (this.#wildcardFilters > 0) this.#walk.run(this.#root, topicName, matches);
+  }
+
+  /** The same, one by one. `visit` may insert, remove and match; it does not meet what it inserts. */
+  match(topicName: string, visit: (value: T) => void): void {
+    // Taken by the match under way, so that a visitor may begin another one.
+    const matches = this.#matches ?? new Matches<T>();
+    this.#matches = undefined;
     try {
-      // First walk, then visit: no visitor can change the nodes under our feet.
-      walk.run(this.#root, topicName);
-      if (literal !== undefined) visitAll(literal, visit);
-      for (let index = 0; index < walk.matches.length; index++) visitAll(walk.matches[index], visit);
+      // First all is found, then visited: no visitor can change the nodes under our feet.
+      this.collect(topicName, matches);
+      for (let index = 0; index < matches.count; index++) visit(matches.values[index]!);
     } finally {
-      walk.reset();
-      this.#walk = walk;
+      matches.clear();
+      this.#matches = matches;
     }
   }
 
@@ -147,7 +153,7 @@ export class SubscriptionTrie<T> {
     for (let at = 0; at <= end;) {
       const child = childFor(node, topicFilter, at, end);
       if (child === undefined) {
-        const leaf = new FilterNode<T>(restOf(topicFilter, at, end));
+        const leaf = new FilterNode<T>(nodeText(topicFilter, at, end));
         addChild(node, leaf);
         this.#nodes++;
         return leaf;
@@ -155,9 +161,9 @@ export class SubscriptionTrie<T> {
       const shared = sharedLevels(child.text, topicFilter, at, end);
       if (shared < child.text.length) {
         // The filters part, or this one ends, within the child's text: a new node takes over the part they share.
-        const upper = new FilterNode<T>(detached(child.text.substring(0, shared)));
+        const upper = new FilterNode<T>(nodeText(child.text, 0, shared));
         replaceChild(node, child, upper);
-        child.text = detached(child.text.substring(shared + 1));
+        child.text = nodeText(child.text, shared + 1, child.text.length);
         addChild(upper, child);
         this.#nodes++;
         node = upper;
@@ -207,140 +213,11 @@ export class SubscriptionTrie<T> {
     if (child === undefined) {
       removeChild(parent, node);
     } else {
-      child.text = detached(node.text + "/" + child.text);
+      const text = `${node.text}/${child.text}`;
+      child.text = nodeText(text, 0, text.length);
       replaceChild(parent, node, child);
     }
     this.#nodes--;
-  }
-}
-
-/** One match: the topic's levels, and the nodes that wait to be looked at. Kept from match to match, so that a match
- * allocates nothing but the keys it cuts. */
-class Walk<T> {
-  /** What was found, one entry per filter. */
-  readonly matches: (T | Several<T>)[] = [];
-  #topicName = "";
-  /** Where the levels end that were found so far. */
-  readonly #ends: number[] = [];
-  #found = 0;
-  /** The levels that were cut out so far; holes are undefined. */
-  readonly #keys: (string | undefined)[] = [];
-  /** Nodes whose first level is to be compared with the level at the same place of #depths. */
-  readonly #nodes: (FilterNode<T> | undefined)[] = [];
-  readonly #depths: number[] = [];
-  #waiting = 0;
-
-  run(root: FilterNode<T>, topicName: string): void {
-    this.#topicName = topicName;
-    this.#pushLiteral(root, 0);
-    if (!isServerTopic(topicName)) {
-      if (root.plus !== undefined) this.#push(root.plus, 0);
-      if (root.open !== undefined) this.matches.push(root.open);
-    }
-    while (this.#waiting > 0) {
-      const node = this.#nodes[--this.#waiting]!;
-      this.#nodes[this.#waiting] = undefined;
-      const depth = this.#depthAfter(node.text, this.#depths[this.#waiting]);
-      if (depth === 0) continue;
-      if (node.open !== undefined) this.matches.push(node.open);
-      if (!this.#hasLevel(depth)) {
-        if (node.ending !== undefined) this.matches.push(node.ending);
-        continue;
-      }
-      if (node.plus !== undefined) this.#push(node.plus, depth);
-      this.#pushLiteral(node, depth);
-    }
-  }
-
-  /** Keeps no topic, node or key alive, and no more room than usual topics need. */
-  reset(): void {
-    this.matches.length = 0;
-    this.#topicName = "";
-    const keyCount = Math.min(this.#found, this.#keys.length);
-    for (let depth = 0; depth < keyCount; depth++) this.#keys[depth] = undefined;
-    this.#found = 0;
-    trim(this.#ends);
-    trim(this.#keys);
-    trim(this.#nodes);
-    trim(this.#depths);
-  }
-
-  #push(node: FilterNode<T>, depth: number): void {
-    this.#nodes[this.#waiting] = node;
-    this.#depths[this.#waiting] = depth;
-    this.#waiting++;
-  }
-
-  #pushLiteral(node: FilterNode<T>, depth: number): void {
-    // An only child is compared when its turn comes: no key is cut for it.
-    if (node.literal !== undefined) {
-      this.#push(node.literal, depth);
-    } else if (node.literals !== undefined) {
-      const child = node.literals.get(this.#key(depth));
-      if (child !== undefined) this.#push(child, depth);
-    }
-  }
-
-  /** Compares all levels of a node's text with the topic's from `depth` on.
-   * @returns the depth after them, or 0 when they differ. */
-  #depthAfter(text: string, depth: number): number {
-    const topicName = this.#topicName;
-    const textEnd = text.length;
-    for (let textAt = 0;; textAt++, depth++) {
-      if (!this.#hasLevel(depth)) return 0;
-      if (text.charCodeAt(textAt) === PLUS) {
-        textAt++;
-      } else {
-        const end = this.#ends[depth];
-        // Within a level the topic has no slash; so the text's next slash, or its end, stops this as well.
-        for (let at = this.#startOf(depth); at < end; at++, textAt++) {
-          if (text.charCodeAt(textAt) !== topicName.charCodeAt(at)) return 0;
-        }
-        if (textAt < textEnd && text.charCodeAt(textAt) !== SLASH) return 0;
-      }
-      if (textAt >= textEnd) return depth + 1;
-    }
-  }
-
-  /** Whether the topic has that many levels, found as far as that. Asked in order, without gaps. */
-  #hasLevel(depth: number): boolean {
-    if (depth < this.#found) return true;
-    const topicName = this.#topicName;
-    let at = this.#startOf(depth);
-    if (at > topicName.length) return false;
-    while (at < topicName.length && topicName.charCodeAt(at) !== SLASH) at++;
-    this.#ends[depth] = at;
-    this.#found = depth + 1;
-    return true;
-  }
-
-  #startOf(depth: number): number {
-    return depth === 0 ? 0 : this.#ends[depth - 1] + 1;
-  }
-
-  #key(depth: number): string {
-    const known = this.#keys[depth];
-    if (known !== undefined) return known;
-    this.#hasLevel(depth);
-    const key = this.#topicName.substring(this.#startOf(depth), this.#ends[depth]);
-    while (this.#keys.length < depth) this.#keys.push(undefined);
-    this.#keys[depth] = key;
-    return key;
-  }
-}
-
-/** Levels of a topic for which scratch space is kept. */
-const SCRATCH_KEPT = 64;
-
-function trim(scratch: unknown[]): void {
-  if (scratch.length > SCRATCH_KEPT) scratch.length = SCRATCH_KEPT;
-}
-
-function visitAll<T>(values: T | Several<T>, visit: (value: T) => void): void {
-  if (values instanceof Several) {
-    for (const value of values.values) visit(value);
-  } else {
-    visit(values);
   }
 }
 
@@ -377,91 +254,3 @@ function endsInNumberSign(topicFilter: string): boolean {
 function levelsEnd(topicFilter: string): number {
   return endsInNumberSign(topicFilter) ? topicFilter.length - 2 : topicFilter.length;
 }
-
-/** The child for the level of `filter` that begins at `at`. */
-function childFor<T>(node: FilterNode<T>, filter: string, at: number, end: number): FilterNode<T> | undefined {
-  if (at < end && filter.charCodeAt(at) === PLUS) return node.plus;
-  if (node.literal !== undefined) {
-    return sharedLevels(node.literal.text, filter, at, end) < 0 ? undefined : node.literal;
-  }
-  return node.literals?.get(filter.substring(at, levelEnd(filter, at, end)));
-}
-
-/** No child begins with the same level. */
-function addChild<T>(node: FilterNode<T>, child: FilterNode<T>): void {
-  if (child.text.charCodeAt(0) === PLUS) {
-    node.plus = child;
-  } else if (node.literals !== undefined) {
-    node.literals.set(detached(firstLevel(child.text)), child);
-  } else if (node.literal === undefined) {
-    node.literal = child;
-  } else {
-    node.literals = new Map([
-      [detached(firstLevel(node.literal.text)), node.literal],
-      [detached(firstLevel(child.text)), child],
-    ]);
-    node.literal = undefined;
-  }
-}
-
-/** Both begin with the same level. */
-function replaceChild<T>(node: FilterNode<T>, former: FilterNode<T>, child: FilterNode<T>): void {
-  if (former === node.plus) node.plus = child;
-  else if (former === node.literal) node.literal = child;
-  else node.literals!.set(firstLevel(child.text), child);
-}
-
-function removeChild<T>(node: FilterNode<T>, child: FilterNode<T>): void {
-  if (child === node.plus) {
-    node.plus = undefined;
-  } else if (child === node.literal) {
-    node.literal = undefined;
-  } else {
-    const literals = node.literals!;
-    literals.delete(firstLevel(child.text));
-    if (literals.size > 1) return;
-    for (const last of literals.values()) node.literal = last;
-    node.literals = undefined;
-  }
-}
-
-/** How far a node's text agrees with the levels of `filter` in [at, end), in whole levels.
- * @returns the index in `text` where the last shared level ends, or −1 when not even the first is shared. */
-function sharedLevels(text: string, filter: string, at: number, end: number): number {
-  const length = Math.min(text.length, end - at);
-  let shared = -1;
-  let index = 0;
-  for (; index < length; index++) {
-    const unit = text.charCodeAt(index);
-    if (unit !== filter.charCodeAt(at + index)) return shared;
-    if (unit === SLASH) shared = index;
-  }
-  const textEnds = index === text.length || text.charCodeAt(index) === SLASH;
-  const filterEnds = at + index === end || filter.charCodeAt(at + index) === SLASH;
-  return textEnds && filterEnds ? index : shared;
-}
-
-function levelEnd(filter: string, at: number, end: number): number {
-  while (at < end && filter.charCodeAt(at) !== SLASH) at++;
-  return at;
-}
-
-function firstLevel(text: string): string {
-  return text.substring(0, levelEnd(text, 0, text.length));
-}
-
-/** The levels of a filter from `at` on, for the node that ends it. While they are not much less than the whole, a view
- * is fine: whoever subscribed keeps the filter anyway. */
-function restOf(filter: string, at: number, end: number): string {
-  const rest = filter.substring(at, end);
-  return rest.length * 4 >= filter.length ? rest : detached(rest);
-}
-
-/** The same text in memory of its own. An engine may make a long part of a string a view of the whole; a key that
- * outlives its filter would keep up to 64 KiB of it alive. Joining and cutting again makes a copy. */
-function detached(part: string): string {
-  return part.length < VIEWED_LENGTH_MIN ? part : (" " + part).slice(1);
-}
-
-/** V8 copies shorter parts anyway. */
-const VIEWED_LENGTH_MIN = 13;

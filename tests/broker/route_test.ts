@@ -1,6 +1,7 @@
 /** Mirrors src/broker/route.ts. @module */
 
 import { assertEquals } from "@std/assert";
+import fc from "fast-check";
 import { ClientSession } from "../../src/broker/client_session.ts";
 import { type ClientSubscription, findRoute, type Route, RouteEntry } from "../../src/broker/route.ts";
 import { SharedGroup } from "../../src/broker/shared_group.ts";
@@ -8,11 +9,13 @@ import { DEFAULT_LIMITS } from "../../src/config/limits.ts";
 import { ReasonCode } from "../../src/packet/mod.ts";
 import { MatchCache } from "../../src/topic/match_cache.ts";
 import { SubscriptionTrie } from "../../src/topic/subscription_trie.ts";
+import { topicMatchesFilter } from "../../src/topic/topic_filter.ts";
+import { topicFilter, topicName } from "../topic/arbitraries.ts";
 import { identityOf, subscriptionOf } from "./support.ts";
 
 function make() {
   const trie = new SubscriptionTrie<ClientSubscription | SharedGroup>();
-  const cache = new MatchCache<Route>(100, 100);
+  const cache = new MatchCache<Route>(100, 100, trie);
   return {
     trie,
     find: (topicName: string) => findRoute(topicName, trie, cache, { topicLevelsMax: 4, topicBytesMax: 100 }),
@@ -54,6 +57,52 @@ Deno.test("findRoute() remembers a route until a subscription changes", () => {
   assertEquals([find("a") === route, route.entries.length], [true, 1]);
   trie.remove("a", subscription);
   assertEquals(find("a").entries.length, 0);
+});
+
+Deno.test("findRoute() never answers with a stale route, whatever subscriptions come and go in between", () => {
+  const step = fc.record({
+    does: fc.constantFrom("publish" as const, "publish" as const, "publish" as const, "change" as const),
+    session: fc.nat(3),
+    filter: topicFilter,
+    name: topicName,
+    changes: fc.oneof({ weight: 9, arbitrary: fc.constant(1) }, {
+      weight: 1,
+      arbitrary: fc.integer({ min: 2, max: 40 }),
+    }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+      const { trie, find } = make();
+      const sessions = ["c0", "c1", "c2", "c3"].map((clientId) =>
+        new ClientSession(identityOf(clientId), DEFAULT_LIMITS)
+      );
+      const there = new Map<string, ClientSubscription>();
+      for (const { does, session, filter, name, changes } of steps) {
+        if (does === "change") {
+          // Comes, goes, comes …
+          for (let change = 0; change < changes; change++) {
+            const key = `${session} ${filter}`;
+            const former = there.get(key);
+            if (former !== undefined) trie.remove(filter, former);
+            const next = former === undefined ? subscriptionOf(sessions[session], filter, {}) : undefined;
+            if (next === undefined) there.delete(key);
+            else there.set(key, next);
+            if (next !== undefined) trie.insert(filter, next);
+          }
+          continue;
+        }
+        const found = find(name).entries.flatMap((entry) => {
+          return entry.subscriptions.map((subscription) => `${entry.session.clientId} ${subscription.topicFilter}`);
+        });
+        const expected = [...there.values()].filter((subscription) =>
+          topicMatchesFilter(name, subscription.topicFilter)
+        )
+          .map((subscription) => `${subscription.session.clientId} ${subscription.topicFilter}`);
+        assertEquals(found.toSorted(), expected.toSorted(), name);
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
 
 Deno.test("findRoute() puts Shared Subscriptions apart, as groups", () => {

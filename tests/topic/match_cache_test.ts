@@ -1,63 +1,97 @@
 /** MatchCache: what it knows, and what it forgets. @module */
 
-import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
-import { MatchCache } from "../../src/topic/match_cache.ts";
-import { matchCacheHitWorkload, matchCacheThrashWorkload } from "../../bench/topic/match_cache_bench.ts";
+import { MatchCache, type SubscriptionChanges } from "../../src/topic/match_cache.ts";
+import {
+  matchCacheChurnWorkload,
+  matchCacheHitWorkload,
+  matchCacheThrashWorkload,
+} from "../../bench/topic/match_cache_bench.ts";
 
-Deno.test("MatchCache.get() knows what was set under the same version", () => {
-  const cache = new MatchCache<string>(10, 10);
-  assertEquals(cache.get("a", 1), undefined);
-  cache.set("a", "x", 1, 1);
-  assertEquals([cache.get("a", 1), cache.size], ["x", 1]);
-  cache.set("a", "y", 1, 3);
-  assertEquals([cache.get("a", 1), cache.size], ["y", 1]);
+/** Changes that concern a topic when it is named. */
+class NamedChanges implements SubscriptionChanges {
+  readonly names: string[] = [];
+
+  get version(): number {
+    return this.names.length;
+  }
+
+  concern(topicName: string, since: number): boolean {
+    return this.names.slice(since).includes(topicName);
+  }
+}
+
+function cacheOf<M>(entriesMax: number, weightMax: number): MatchCache<M> {
+  return new MatchCache<M>(entriesMax, weightMax, new NamedChanges());
+}
+
+Deno.test("MatchCache.get() knows what was set", () => {
+  const cache = cacheOf<string>(10, 10);
+  assertEquals(cache.get("a"), undefined);
+  cache.set("a", "x", 1);
+  assertEquals([cache.get("a"), cache.size], ["x", 1]);
+  cache.set("a", "y", 3);
+  assertEquals([cache.get("a"), cache.size], ["y", 1]);
 });
 
-Deno.test("MatchCache empties itself when the version differs", () => {
-  const cache = new MatchCache<string>(10, 10);
-  cache.set("a", "x", 1, 1);
-  assertEquals([cache.get("a", 2), cache.size], [undefined, 0]);
-  assertEquals(cache.get("a", 1), undefined);
-  cache.set("a", "x", 1, 1);
-  cache.set("b", "y", 2, 1);
-  assertEquals([cache.get("a", 2), cache.get("b", 2), cache.size], [undefined, "y", 1]);
+Deno.test("MatchCache.get() does not know what a change concerned, and goes on knowing the rest", () => {
+  const changes = new NamedChanges();
+  const cache = new MatchCache<string>(10, 10, changes);
+  changes.names.push("a");
+  cache.set("a", "x", 1);
+  cache.set("b", "y", 1);
+  assertEquals([cache.get("a"), cache.get("b")], ["x", "y"]);
+  changes.names.push("c", "b", "c");
+  assertEquals([cache.get("a"), cache.get("b"), cache.get("b")], ["x", undefined, undefined]);
+  cache.set("b", "z", 1);
+  assertEquals([cache.get("a"), cache.get("b"), cache.size], ["x", "z", 2]);
+});
+
+Deno.test("MatchCache forgets everything after so many changes, so that it keeps nothing alive for long", () => {
+  const changes = new NamedChanges();
+  const cache = new MatchCache<string>(10, 10, changes);
+  cache.set("a", "x", 1);
+  for (let change = 0; change < 1_024; change++) changes.names.push("b");
+  assertEquals([cache.get("a"), cache.size], ["x", 1]);
+  changes.names.push("b");
+  assertEquals([cache.get("c"), cache.size], [undefined, 0]);
 });
 
 Deno.test("MatchCache.clear() forgets everything", () => {
-  const cache = new MatchCache<string>(4, 10);
-  for (const name of ["a", "b", "c", "d"]) cache.set(name, name, 0, 1);
+  const cache = cacheOf<string>(4, 10);
+  for (const name of ["a", "b", "c", "d"]) cache.set(name, name, 1);
   cache.clear();
-  assertEquals([cache.size, cache.get("a", 0), cache.get("d", 0)], [0, undefined, undefined]);
+  assertEquals([cache.size, cache.get("a"), cache.get("d")], [0, undefined, undefined]);
 });
 
 Deno.test("MatchCache keeps what is asked for again when it makes room", () => {
-  const cache = new MatchCache<number>(100, 1_000);
+  const cache = cacheOf<number>(100, 1_000);
   for (let index = 0; index < 1_000; index++) {
-    cache.set(`once ${index}`, index, 0, 1);
-    if (index === 0) cache.set("steady", -1, 0, 1);
-    assertEquals(cache.get("steady", 0), -1, `after ${index}`);
+    cache.set(`once ${index}`, index, 1);
+    if (index === 0) cache.set("steady", -1, 1);
+    assertEquals(cache.get("steady"), -1, `after ${index}`);
     assertLessOrEqual(cache.size, 100);
   }
 });
 
 Deno.test("MatchCache does not keep what alone exceeds the bounds", () => {
-  const cache = new MatchCache<string>(10, 5);
-  cache.set("a", "small", 0, 1);
-  cache.set("heavy", "x", 0, 6);
-  assertEquals([cache.get("heavy", 0), cache.get("a", 0)], [undefined, "small"]);
-  cache.set("just", "y", 0, 5);
-  assertEquals([cache.get("just", 0), cache.size], ["y", 1]);
-  const none = new MatchCache<string>(0, 5);
-  none.set("a", "x", 0, 1);
-  assertEquals([none.get("a", 0), none.size], [undefined, 0]);
+  const cache = cacheOf<string>(10, 5);
+  cache.set("a", "small", 1);
+  cache.set("heavy", "x", 6);
+  assertEquals([cache.get("heavy"), cache.get("a")], [undefined, "small"]);
+  cache.set("just", "y", 5);
+  assertEquals([cache.get("just"), cache.size], ["y", 1]);
+  const none = cacheOf<string>(0, 5);
+  none.set("a", "x", 1);
+  assertEquals([none.get("a"), none.size], [undefined, 0]);
 });
 
 Deno.test("MatchCache forgets the former value when a heavier one does not fit", () => {
-  const cache = new MatchCache<string>(10, 5);
-  cache.set("a", "former", 0, 1);
-  cache.set("a", "too heavy", 0, 6);
-  assertEquals(cache.get("a", 0), undefined);
+  const cache = cacheOf<string>(10, 5);
+  cache.set("a", "former", 1);
+  cache.set("a", "too heavy", 6);
+  assertEquals(cache.get("a"), undefined);
 });
 
 Deno.test("MatchCache keeps the bounds, and never answers with anything but the latest value", () => {
@@ -65,31 +99,31 @@ Deno.test("MatchCache keeps the bounds, and never answers with anything but the 
     does: fc.constantFrom("get" as const, "set" as const, "set" as const),
     name: fc.integer({ min: 0, max: 30 }).map(String),
     weight: fc.integer({ min: 0, max: 12 }),
-    changes: fc.integer({ min: 0, max: 40 }).map((n) => n === 0),
+    changed: fc.option(fc.integer({ min: 0, max: 30 }).map(String), { freq: 10 }).map((name) => name ?? undefined),
   });
   const bounds = [fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 30 })] as const;
   fc.assert(
     fc.property(fc.array(step, { maxLength: 400 }), ...bounds, (steps, entriesMax, weightMax) => {
-      const cache = new MatchCache<{ weight: number }>(entriesMax, weightMax);
+      const changes = new NamedChanges();
+      const cache = new MatchCache<{ weight: number }>(entriesMax, weightMax, changes);
       const latest = new Map<string, { weight: number }>();
-      let version = 0;
-      for (const { does, name, weight, changes } of steps) {
-        if (changes) {
-          version++;
-          latest.clear();
+      for (const { does, name, weight, changed } of steps) {
+        if (changed !== undefined) {
+          changes.names.push(changed);
+          latest.delete(changed);
         }
         if (does === "set") {
           const match = { weight };
-          cache.set(name, match, version, weight);
-          latest.set(name, match);
+          if (cache.set(name, match, weight)) latest.set(name, match);
+          else latest.delete(name);
         } else {
-          const match = cache.get(name, version);
+          const match = cache.get(name);
           if (match !== undefined) assert(match === latest.get(name), "stale");
         }
         assertLessOrEqual(cache.size, entriesMax);
       }
       // What it still knows is within the bound of weights. Asking moves entries and may drop others, never adds any.
-      const known = [...latest.keys()].map((name) => cache.get(name, version)?.weight ?? 0);
+      const known = [...latest.keys()].map((name) => cache.get(name)?.weight ?? 0);
       assertLessOrEqual(Math.max(0, ...known), weightMax);
     }),
     { numRuns: 300 },
@@ -97,38 +131,45 @@ Deno.test("MatchCache keeps the bounds, and never answers with anything but the 
 });
 
 Deno.test("MatchCache keeps the bound of weights with light and heavy entries mixed", () => {
-  const cache = new MatchCache<number>(1_000, 100);
-  for (let index = 0; index < 500; index++) cache.set(`${index}`, index, 0, 1 + index * 7 % 40);
+  const cache = cacheOf<number>(1_000, 100);
+  for (let index = 0; index < 500; index++) cache.set(`${index}`, index, 1 + index * 7 % 40);
   let weight = 0;
   // Young ones first: asking for an old one could push out others.
-  for (let index = 499; index >= 0; index--) if (cache.get(`${index}`, 0) !== undefined) weight += 1 + index * 7 % 40;
+  for (let index = 499; index >= 0; index--) if (cache.get(`${index}`) !== undefined) weight += 1 + index * 7 % 40;
   assertGreater(weight, 0);
   assertLessOrEqual(weight, 100);
 });
 
 Deno.test("MatchCache keeps little while nothing is asked for again, and everything once it is", () => {
-  const cache = new MatchCache<number>(100, 1_000);
+  const cache = cacheOf<number>(100, 1_000);
   const lookUp = (name: string) => {
-    const known = cache.get(name, 0) !== undefined;
-    if (!known) cache.set(name, 1, 0, 1);
+    const known = cache.get(name) !== undefined;
+    if (!known) cache.set(name, 1, 1);
     return known;
   };
-  for (let index = 0; index < 10_000; index++) assertEquals(lookUp(`once ${index}`), false);
+  let kept = 0;
+  for (let index = 0; index < 10_000; index++) {
+    const name = `once ${index}`;
+    assertEquals(cache.get(name), undefined);
+    if (cache.set(name, 1, 1)) kept++;
+  }
+  // All at first, and one in sixteen of the rest.
+  assertLess(kept, 256 + 10_000 / 8);
   let hits = 0;
-  for (let round = 0; round < 100; round++) {
+  for (let round = 0; round < 200; round++) {
     for (let index = 0; index < 40; index++) if (lookUp(`again ${index}`)) hits++;
   }
-  assertGreater(hits, 3_000);
+  assertGreater(hits, 6_000);
 });
 
 Deno.test("MatchCache holds a set of topics that fits although each of them misses at first", () => {
-  const cache = new MatchCache<number>(1_000, 10_000);
+  const cache = cacheOf<number>(1_000, 10_000);
   let misses = 0;
   for (let round = 0; round < 10; round++) {
     for (let index = 0; index < 500; index++) {
-      if (cache.get(`${index}`, 0) !== undefined) continue;
+      if (cache.get(`${index}`) !== undefined) continue;
       misses++;
-      cache.set(`${index}`, index, 0, 1);
+      cache.set(`${index}`, index, 1);
     }
   }
   assertEquals(misses, 500);
@@ -137,4 +178,6 @@ Deno.test("MatchCache holds a set of topics that fits although each of them miss
 Deno.test("the workloads of the match cache bench hit and miss as they say", () => {
   assertEquals(matchCacheHitWorkload(10)(), 10);
   assertEquals(matchCacheThrashWorkload(100, 10)(), 100);
+  const churn = matchCacheChurnWorkload(20, 5);
+  assertEquals([churn(), churn()], [0, 20]);
 });
