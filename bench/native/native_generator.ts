@@ -28,6 +28,9 @@ export class NativeGenerator {
     return new NativeGenerator(program, core);
   }
 
+  /** Nothing: it drives all. */
+  cannotFlow(_shape: FlowShape): undefined {}
+
   async flow(place: LoadPlace, shape: FlowShape): Promise<FlowResult> {
     return await this.run<FlowResult>([...placeFlags(place), ...flowFlags(shape)], shape.timeoutSeconds);
   }

@@ -2,6 +2,7 @@
  * it. @module */
 
 import { deadline } from "@std/async/deadline";
+import { delay } from "@std/async/delay";
 import { ProcessOutput } from "../../tests/support/process_output.ts";
 import { pinned } from "./pinned.ts";
 
@@ -34,6 +35,8 @@ export class BrokerProcess implements AsyncDisposable {
   #process!: Deno.ChildProcess;
   #outputs!: readonly ProcessOutput[];
   port = 0;
+  /** From the start of the process until it listened, in ms. */
+  startMs = 0;
 
   private constructor(readonly dataDir: string, readonly command: BrokerCommand, readonly core: number | undefined) {
     BrokerProcess.#running.add(this);
@@ -62,6 +65,7 @@ export class BrokerProcess implements AsyncDisposable {
   async #spawn(): Promise<void> {
     const { command, core } = this;
     const [program, ...args] = pinned([command.program, ...command.args], core);
+    const beginMs = performance.now();
     this.#process = new Deno.Command(program, {
       args,
       cwd: ROOT,
@@ -72,8 +76,11 @@ export class BrokerProcess implements AsyncDisposable {
     }).spawn();
     this.#outputs = [new ProcessOutput(this.#process.stdout), new ProcessOutput(this.#process.stderr)];
     try {
-      const found = await deadline(this.#outputs[command.saysOn].until(command.ready), PATIENCE_MS);
-      this.port = command.port ?? Number(found[1]);
+      const { ready, saysOn, port } = command;
+      const saidPort = ready === undefined ? untilListening(port!) : this.#outputs[saysOn].until(ready);
+      const found = await deadline(saidPort, PATIENCE_MS);
+      this.startMs = performance.now() - beginMs;
+      this.port = port ?? Number(found![1]);
     } catch (error) {
       const said = this.#outputs.map(({ text }) => text).join("");
       await this[Symbol.asyncDispose]();
@@ -115,11 +122,23 @@ export interface BrokerCommand {
   readonly program: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Its first group is the port, where the bench does not choose it. */
-  readonly ready: RegExp;
+  /** What it says when it listens; the first group is the port, where the bench does not choose it. undefined: it says
+   * nothing, and listens when it takes a connection. */
+  readonly ready: RegExp | undefined;
   /** 0 = standard output, 1 = standard error. */
   readonly saysOn: 0 | 1;
   readonly port?: number;
+}
+
+async function untilListening(port: number): Promise<undefined> {
+  for (;;) {
+    try {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      return;
+    } catch {
+      await delay(1);
+    }
+  }
 }
 
 function quetzal(dataDir: string, durability: string): BrokerCommand {

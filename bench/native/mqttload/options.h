@@ -37,7 +37,7 @@ typedef int64_t i64;
 #define RSS_SAMPLES_MAX 1000
 
 enum { PAT_FANIN, PAT_FANOUT, PAT_PAIRS, PAT_FILTERS };
-static const char *broker_host = "127.0.0.1", *user_name, *password, *topic_prefix = "ml";
+static const char *broker_host = "127.0.0.1", *user_name, *password, *topic_prefix = "bench";
 static int broker_port = 1883, broker_pid, protocol_version = 4, keep_alive = 60;
 static int publisher_count = 1, subscriber_count = 1, pattern_kind = PAT_PAIRS, publish_qos, subscribe_qos;
 static int is_retained, is_persistent, is_spinning, is_duration_given, connecting_max = 128, in_flight_max = 100;

@@ -1,9 +1,9 @@
 /* PUBLISH packets are encoded in batches from a prepared frame, flat out within a window, or paced. */
 
-/* What a program might well send: Payload Format Indicator, Content Type, Correlation Data and a User Property. */
+/* What a program might well send: Response Topic, Content Type, Correlation Data and a User Property. */
 static u8 *sent_properties(u8 *p) {
-  *p++ = 0x01;
-  *p++ = 1;
+  *p++ = 0x08;
+  p = put_string(p, "answers");
   *p++ = 0x03;
   p = put_string(p, "application/json");
   *p++ = 0x09;
@@ -16,7 +16,7 @@ static void sum_sent_properties(void) {
   u8 b[256];
   u32 n = sent_properties(b) - b;
   /* one by one, as they are summed when they come back; lengths are those above */
-  static const u32 bytes[] = {2, 19, 19, 23};
+  static const u32 bytes[] = {10, 19, 19, 23};
   u32 at = 0;
   for (int i = 0; i < 4; at += bytes[i++]) sent_property_sum += property_sum(b + at, bytes[i]);
   if (at != n) fail(2, "the properties are %u bytes, not %u", n, at);

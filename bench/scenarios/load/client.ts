@@ -8,15 +8,16 @@ export abstract class LoadClient implements PacketHandler {
   protected link!: Link;
   #answer = Promise.withResolvers<Uint8Array>();
 
+  /** @param pair its number among those of its kind. */
   constructor(readonly run: Run, readonly clientId: string, readonly pair: number) {}
 
   /** @returns whether the broker had a session of this client. */
   async connect(cleanSession: boolean): Promise<boolean> {
     const { job } = this.run;
-    this.link = await Link.open(job, this);
+    this.link = await Link.open(job, this, job.payloadBytes);
     const { userNames, password = "" } = job;
     const login = userNames && { userName: userNames[this.pair % userNames.length], password };
-    const [flags, returnCode] = await this.ask(connectFrame(this.clientId, cleanSession, login));
+    const [flags, returnCode] = await this.ask(connectFrame(this.clientId, cleanSession, login, job.protocolVersion));
     if (returnCode !== 0) throw new Error(`CONNACK with return code ${returnCode} for ${this.clientId}`);
     return (flags & 1) === 1;
   }

@@ -61,8 +61,14 @@ export function connectFrame(
   return packet(0x10, [...text("MQTT"), protocolVersion, flags, 0, 0, ...properties, ...text(clientId), ...account]);
 }
 
-export function subscribeFrame(packetIdentifier: number, topicFilter: string, qos: 0 | 1 | 2): Uint8Array {
-  return packet(0x82, [packetIdentifier >> 8, packetIdentifier & 0xff, ...text(topicFilter), qos]);
+export function subscribeFrame(
+  packetIdentifier: number,
+  topicFilter: string,
+  qos: 0 | 1 | 2,
+  protocolVersion: 4 | 5 = 4,
+): Uint8Array {
+  const properties = protocolVersion === 4 ? [] : [0];
+  return packet(0x82, [packetIdentifier >> 8, packetIdentifier & 0xff, ...properties, ...text(topicFilter), qos]);
 }
 
 /** A PUBLISH in which identifier, number and moment are written anew for each message. */
@@ -80,12 +86,18 @@ export function publishTemplate(
   payloadBytes: number,
   nonce: number,
   pair: number,
+  protocolVersion: 4 | 5 = 4,
 ): PublishTemplate {
   const payload = new Uint8Array(payloadBytes).fill(0x71);
   const view = new DataView(payload.buffer);
   view.setUint32(NONCE_AT, nonce);
   view.setUint32(PAIR_AT, pair);
-  const bytes = packet(0x30 | qos << 1, [...text(topicName), ...(qos === 0 ? [] : [0, 0]), ...payload]);
+  const properties = protocolVersion === 4 ? [] : [0];
+  const head = [...text(topicName), ...(qos === 0 ? [] : [0, 0]), ...properties];
+  const body = new Uint8Array(head.length + payloadBytes);
+  body.set(head);
+  body.set(payload, head.length);
+  const bytes = packet(0x30 | qos << 1, body);
   const payloadAt = bytes.length - payloadBytes;
-  return { bytes, view: new DataView(bytes.buffer), identifierAt: payloadAt - 2, payloadAt };
+  return { bytes, view: new DataView(bytes.buffer), identifierAt: payloadAt - properties.length - 2, payloadAt };
 }

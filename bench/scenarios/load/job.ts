@@ -18,8 +18,17 @@ export interface LoadJob {
   readonly brokerPid: number;
   /** Part of each Client Identifier, topic and payload: what another job left behind in the broker is foreign. */
   readonly nonce: number;
-  /** Publishers, and as many subscribers: each pair has a topic of its own. */
+  /** Publishers; each has a topic of its own. */
   readonly pairs: number;
+  /** Who takes which topic. pairs: as many subscribers, each that of its publisher; fanin: every subscriber takes all by
+   * a wildcard; fanout: all publishers have the same topic, and every subscriber takes it. Default: pairs. */
+  readonly pattern?: "pairs" | "fanin" | "fanout";
+  /** With fanin and fanout; default: as many as publishers. */
+  readonly subscribers?: number;
+  /** 4 is 3.1.1, the default. */
+  readonly protocolVersion?: 4 | 5;
+  /** Further clients that are connected and silent. */
+  readonly idle?: number;
   readonly qos: 0 | 1 | 2;
   readonly payloadBytes: number;
   /** Messages that a publisher may have unacknowledged; at QoS 0, on their way to its subscriber. */
@@ -80,4 +89,8 @@ export interface LoadResult {
   readonly generatorBusy: number;
   /** All threads; undefined where the system does not tell it in a file. */
   readonly brokerBusy?: number;
+  /** Everything else on the machine; undefined likewise. */
+  readonly othersBusy?: number;
+  /** How long it was measured. */
+  readonly seconds: number;
 }

@@ -3,7 +3,7 @@
 
 import { type BrokerPlace, type Carried, openCarrier } from "./carrier.ts";
 
-const READ_BYTES = 64 * 1024;
+const READ_BYTES_MIN = 64 * 1024;
 
 /** What a client does with what it gets. */
 export interface PacketHandler {
@@ -26,9 +26,10 @@ export class Link {
 
   private constructor(readonly conn: Carried, readonly handler: PacketHandler) {}
 
-  static async open(place: BrokerPlace, handler: PacketHandler): Promise<Link> {
+  /** @param packetBytesMax of those that come. */
+  static async open(place: BrokerPlace, handler: PacketHandler, packetBytesMax = 0): Promise<Link> {
     const link = new Link(await openCarrier(place), handler);
-    link.#reading = link.#read();
+    link.#reading = link.#read(new Uint8Array(Math.max(READ_BYTES_MIN, 2 * packetBytesMax)));
     return link;
   }
 
@@ -89,8 +90,7 @@ export class Link {
     this.#isWriting = false;
   }
 
-  async #read(): Promise<void> {
-    const buffer = new Uint8Array(READ_BYTES);
+  async #read(buffer: Uint8Array): Promise<void> {
     let filled = 0;
     try {
       for (;;) {
@@ -100,7 +100,7 @@ export class Link {
         const handled = this.#walk(buffer, filled);
         if (handled < filled) buffer.copyWithin(0, handled, filled);
         filled -= handled;
-        if (filled === READ_BYTES) throw new Error("a packet is longer than any that was asked for");
+        if (filled === buffer.length) throw new Error("a packet is longer than any that was asked for");
         this.handler.readEnd();
       }
     } catch (error) {

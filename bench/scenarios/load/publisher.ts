@@ -11,6 +11,7 @@ const Slot = { Free: 0, Published: 1, Released: 2 } as const;
 export class Publisher extends LoadClient {
   published = 0;
   acknowledged = 0;
+  #arrivals = 0;
   readonly #template: PublishTemplate;
   /** What became of each Packet Identifier, 1 to the window; the next one to use is the oldest. */
   readonly #slots: Uint8Array;
@@ -20,10 +21,11 @@ export class Publisher extends LoadClient {
   readonly #owed: number[] = [];
   #isFlatOut = false;
 
-  constructor(run: Run, pair: number, topicName: string) {
+  /** @param deliveriesEach how many subscribers take a message. */
+  constructor(run: Run, pair: number, readonly topicName: string, readonly deliveriesEach: number) {
     super(run, `publisher-${run.job.nonce}-${pair}`, pair);
-    const { qos, payloadBytes, nonce, window } = run.job;
-    this.#template = publishTemplate(topicName, qos, payloadBytes, nonce, pair);
+    const { qos, payloadBytes, nonce, window, protocolVersion } = run.job;
+    this.#template = publishTemplate(topicName, qos, payloadBytes, nonce, pair, protocolVersion);
     this.#slots = new Uint8Array(window + 1);
     this.#dueAtMs = new Float64Array(window + 1);
   }
@@ -42,15 +44,16 @@ export class Publisher extends LoadClient {
     this.link.flush();
   }
 
-  /** QoS 0: a message is at its subscriber. */
+  /** QoS 0: a message is at a subscriber. */
   arrived(dueAtMs: number): void {
+    if (++this.#arrivals % this.deliveriesEach !== 0) return;
     this.acknowledged++;
     this.run.acknowledged(dueAtMs);
   }
 
   /** QoS 0: there may be room in the window again. */
   goOn(): void {
-    // Its subscriber hears from the broker before this client is connected.
+    // Its subscribers hear from the broker before this client is connected.
     if (this.acknowledged > 0) this.readEnd();
   }
 

@@ -1,9 +1,9 @@
-/** One job from the first CONNECT to the verdict: pairs of publisher and subscriber in one event loop. @module */
+/** One job from the first CONNECT to the verdict: publishers and subscribers in one event loop. @module */
 
 import { deadline } from "@std/async/deadline";
-import { cpuUsage } from "node:process";
+import { type ProcessorMs, processorMs, rssOf, threadsMs } from "../processor_time.ts";
 import type { LoadJob, LoadResult, Verdict } from "./job.ts";
-import { rssOf, threadsMs } from "../processor_time.ts";
+import { IdleClient } from "./idle_client.ts";
 import { Latencies } from "./latencies.ts";
 import { Publisher } from "./publisher.ts";
 import { Subscriber } from "./subscriber.ts";
@@ -16,20 +16,11 @@ const PACE_MS = 1;
 /** Connections that are opened, or ended, at the same time. */
 const AT_ONCE = 20;
 
-/** The unit of times in /proc/…/stat: USER_HZ is 100 on every machine that Deno runs on. */
-const LINUX_TICK_MS = 10;
-
 export interface SliceResult {
   readonly delivered: number;
   readonly ms: number;
   /** Processor time of the broker; undefined where the system does not tell it in a file. */
   readonly brokerMs: number | undefined;
-}
-
-/** Used so far. */
-interface ProcessorMs {
-  readonly generator: number;
-  readonly broker: number | undefined;
 }
 
 /** Where counts and latencies begin and end. */
@@ -42,6 +33,9 @@ interface Mark {
 export class Run {
   readonly #publishers: Publisher[] = [];
   readonly #subscribers: Subscriber[] = [];
+  readonly #idle: IdleClient[] = [];
+  /** How many subscribers take a message. */
+  readonly #deliveriesEach: number;
   readonly #deliveryMs = new Latencies();
   readonly #acknowledgementMs = new Latencies();
   readonly #generatorLateMs = new Latencies();
@@ -57,12 +51,17 @@ export class Run {
 
   /** @param hold with `job.isHeld`: told that the measured time begins; it ends when what this returns does. */
   constructor(readonly job: LoadJob, readonly hold?: () => Promise<void>) {
-    for (let pair = 0; pair < job.pairs; pair++) {
-      const topicName = `bench/${job.nonce}/${pair}`;
-      const publisher = new Publisher(this, pair, topicName);
-      this.#publishers.push(publisher);
-      this.#subscribers.push(new Subscriber(this, pair, topicName, publisher));
+    const { pattern = "pairs", pairs, nonce, subscribers = pairs, idle = 0 } = job;
+    this.#deliveriesEach = pattern === "pairs" ? 1 : subscribers;
+    const topicOf = (index: number | string) => `bench/${nonce}/${pattern === "fanout" ? "all" : index}`;
+    for (let pair = 0; pair < pairs; pair++) {
+      this.#publishers.push(new Publisher(this, pair, topicOf(pair), this.#deliveriesEach));
     }
+    for (let index = 0; index < subscribers; index++) {
+      const publishers = pattern === "pairs" ? [this.#publishers[index]] : this.#publishers;
+      this.#subscribers.push(new Subscriber(this, index, topicOf(pattern === "fanin" ? "+" : index), publishers));
+    }
+    for (let index = 0; index < idle; index++) this.#idle.push(new IdleClient(this, index));
   }
 
   published(): void {
@@ -107,11 +106,11 @@ export class Run {
       await subscriber.subscribe();
       if (this.job.isQueued) await subscriber.disconnect();
     });
-    await this.#each(this.#publishers, async (publisher) => void await publisher.connect(true));
+    await this.#each([...this.#publishers, ...this.#idle], async (client) => void await client.connect(true));
   }
 
   async close(): Promise<void> {
-    await this.#each([...this.#publishers, ...this.#subscribers], (client) => client.disconnect());
+    await this.#each([...this.#publishers, ...this.#subscribers, ...this.#idle], (client) => client.disconnect());
   }
 
   /** Flat out for a moment, and then until everything has arrived: one turn of a duel. */
@@ -147,7 +146,7 @@ export class Run {
     else this.#pace(messagesPerSecond, startMs);
     await this.#until(() => performance.now() - startMs >= warmUpSeconds * 1000);
     const from = this.#mark();
-    const cpu = this.#processorMs();
+    const cpu = processorMs(this.job.brokerPid);
     this.#measuredFromMs = from.atMs;
     let isReleased = false;
     this.hold?.().then(() => isReleased = true);
@@ -162,6 +161,7 @@ export class Run {
     await this.#untilDelivered();
     return {
       verdict: this.#verdict(),
+      seconds: (to.atMs - from.atMs) / 1000,
       acknowledgedPerSecond: perSecond(to.acknowledged - from.acknowledged, to.atMs - from.atMs),
       deliveredPerSecond: perSecond(to.delivered - from.delivered, to.atMs - from.atMs),
       deliveryMs: this.#deliveryMs.quantiles(),
@@ -177,7 +177,7 @@ export class Run {
   /** The subscribers are away until everything waits for them. */
   async #queue(): Promise<LoadResult> {
     const rssStart = rssOf(this.job.brokerPid);
-    const cpu = this.#processorMs();
+    const cpu = processorMs(this.job.brokerPid);
     const startMs = performance.now();
     for (const publisher of this.#publishers) publisher.startFlatOut();
     await this.#untilStalled(() => this.#isThrough());
@@ -190,6 +190,7 @@ export class Run {
     await this.#untilDelivered();
     return {
       verdict: this.#verdict(),
+      seconds: (this.#movedAtMs - drainMs) / 1000,
       acknowledgedPerSecond: perSecond(queued.acknowledged, queued.atMs - startMs),
       deliveredPerSecond: perSecond(this.#delivered, this.#movedAtMs - drainMs),
       rssStart,
@@ -223,7 +224,7 @@ export class Run {
   }
 
   #isDelivered(): boolean {
-    return this.#delivered >= this.#published;
+    return this.#delivered >= this.#published * this.#deliveriesEach;
   }
 
   #mark(): Mark {
@@ -272,32 +273,24 @@ export class Run {
       disordered: 0,
       foreign: 0,
     };
-    for (const { check, foreign, pair } of this.#subscribers) {
-      verdict.delivered += check.delivered;
-      verdict.lost += check.lost(this.#publishers[pair].published);
-      verdict.duplicated += check.duplicated;
-      verdict.disordered += check.disordered;
+    for (const { sources, foreign } of this.#subscribers) {
       verdict.foreign += foreign;
+      for (const { check, publisher } of sources.values()) {
+        verdict.delivered += check.delivered;
+        verdict.lost += check.lost(publisher.published);
+        verdict.duplicated += check.duplicated;
+        verdict.disordered += check.disordered;
+      }
     }
     return verdict;
   }
 
-  #busy(since: ProcessorMs, ms: number): Pick<LoadResult, "generatorBusy" | "brokerBusy"> {
-    const now = this.#processorMs();
-    const brokerBusy = now.broker === undefined ? undefined : (now.broker - since.broker!) / ms;
-    return { generatorBusy: (now.generator - since.generator) / ms, brokerBusy };
-  }
-
-  #processorMs(): ProcessorMs {
-    const { user, system } = cpuUsage();
-    const generator = (user + system) / 1000;
-    try {
-      // The name of the program, in brackets, may hold spaces: what counts is behind it.
-      const stat = Deno.readTextFileSync(`/proc/${this.job.brokerPid}/stat`).split(") ")[1].split(" ");
-      return { generator, broker: (Number(stat[11]) + Number(stat[12])) * LINUX_TICK_MS };
-    } catch {
-      return { generator, broker: undefined };
-    }
+  #busy(since: ProcessorMs, ms: number): Pick<LoadResult, "generatorBusy" | "brokerBusy" | "othersBusy"> {
+    const now = processorMs(this.job.brokerPid);
+    const generatorBusy = (now.generator - since.generator) / ms;
+    if (now.broker === undefined || now.machine === undefined) return { generatorBusy };
+    const brokerBusy = (now.broker - since.broker!) / ms;
+    return { generatorBusy, brokerBusy, othersBusy: (now.machine - since.machine!) / ms - brokerBusy - generatorBusy };
   }
 }
 

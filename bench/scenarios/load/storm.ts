@@ -4,7 +4,7 @@
 import { delay } from "@std/async/delay";
 import { cpuUsage } from "node:process";
 import { type Carried, openCarrier } from "./carrier.ts";
-import { connectFrame, DISCONNECT, First, type Login } from "./frames.ts";
+import { connectFrame, DISCONNECT, First, type Login, subscribeFrame } from "./frames.ts";
 import type { LoadJob, Quantiles } from "./job.ts";
 import { Latencies } from "./latencies.ts";
 
@@ -26,6 +26,8 @@ export interface StormJob extends Pick<LoadJob, "port" | "carrier" | "caFile"> {
   readonly isEachDifferent?: boolean;
   /** Who is refused, or not answered, comes again after this time, in ms; left out: nobody does. */
   readonly retryMs?: number;
+  /** true: each subscribes to a topic of its own, and is answered that, too. */
+  readonly isSubscribed?: boolean;
   /** true: who was let in stays until the input ends; false: it leaves at once. */
   readonly isKept: boolean;
 }
@@ -119,6 +121,7 @@ export class Storm {
         this.#answers[name] = (this.#answers[name] ?? 0) + 1;
         if (reasonCode === 0) {
           isIn = true;
+          if (this.job.isSubscribed) await this.#subscribe(carried, index);
           if ((answer[at] & 1) === 1) this.#sessionsPresent++;
           if (isKept) {
             this.#kept.push(carried);
@@ -137,6 +140,14 @@ export class Storm {
       // It is closed already.
     }
     return isIn;
+  }
+
+  async #subscribe(carried: Carried, index: number): Promise<void> {
+    const { clientIdPrefix, protocolVersion } = this.job;
+    await writeAll(carried, subscribeFrame(1, `bench/${clientIdPrefix}/${index}`, 0, protocolVersion));
+    // No more than a few bytes, in one read.
+    const answer = new Uint8Array(ANSWER_BYTES_MAX);
+    if (await carried.read(answer) === null || answer[0] !== First.Suback) throw new Error("no SUBACK");
   }
 
   #login(index: number): Login | undefined {

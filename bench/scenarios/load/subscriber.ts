@@ -1,4 +1,4 @@
-/** A Client that gets the messages of one publisher, checks each and answers: one write for all of one read. @module */
+/** A Client that gets the messages of its publishers, checks each and answers: one write for all of one read. @module */
 
 import { LoadClient } from "./client.ts";
 import { DUE_AT, First, NONCE_AT, PAIR_AT, SECOND_SEQUENCE_AT, SEQUENCE_AT, subscribeFrame } from "./frames.ts";
@@ -8,26 +8,36 @@ import { SequenceCheck } from "./sequence_check.ts";
 
 const encoder = new TextEncoder();
 
+/** One of the publishers, as its subscriber sees it. */
+interface Source {
+  readonly publisher: Publisher;
+  readonly topicName: Uint8Array;
+  readonly check: SequenceCheck;
+}
+
 export class Subscriber extends LoadClient {
-  readonly check = new SequenceCheck();
   foreign = 0;
-  readonly #topicName: Uint8Array;
+  /** By the publisher's number. */
+  readonly sources = new Map<number, Source>();
   #view: DataView = new DataView(new ArrayBuffer(0));
 
-  constructor(run: Run, pair: number, readonly topicFilter: string, readonly publisher: Publisher) {
-    super(run, `subscriber-${run.job.nonce}-${pair}`, pair);
-    this.#topicName = encoder.encode(topicFilter);
+  constructor(run: Run, index: number, readonly topicFilter: string, publishers: readonly Publisher[]) {
+    super(run, `subscriber-${run.job.nonce}-${index}`, index);
+    for (const publisher of publishers) {
+      const topicName = encoder.encode(publisher.topicName);
+      this.sources.set(publisher.pair, { publisher, topicName, check: new SequenceCheck() });
+    }
   }
 
   async subscribe(): Promise<void> {
-    const { qos } = this.run.job;
-    const returnCode = (await this.ask(subscribeFrame(1, this.topicFilter, qos)))[2];
+    const { qos, protocolVersion } = this.run.job;
+    const returnCode = (await this.ask(subscribeFrame(1, this.topicFilter, qos, protocolVersion))).at(-1);
     if (returnCode !== qos) throw new Error(`SUBACK with return code ${returnCode} for ${this.clientId}`);
   }
 
   override readEnd(): void {
     this.link.flush();
-    if (this.run.job.qos === 0) this.publisher.goOn();
+    if (this.run.job.qos === 0) { for (const { publisher } of this.sources.values()) publisher.goOn(); }
     this.run.readEnd();
   }
 
@@ -40,31 +50,34 @@ export class Subscriber extends LoadClient {
   #publish(qos: number, buffer: Uint8Array, start: number, end: number): void {
     const { job } = this.run;
     const identifierAt = start + 2 + (buffer[start] << 8 | buffer[start + 1]);
-    const payloadAt = qos === 0 ? identifierAt : identifierAt + 2;
+    const propertiesAt = qos === 0 ? identifierAt : identifierAt + 2;
+    // Their length is one byte: what was sent has none, and brokers have little to add.
+    const payloadAt = job.protocolVersion === 5 ? propertiesAt + 1 + buffer[propertiesAt] : propertiesAt;
     if (this.#view.buffer !== buffer.buffer) this.#view = new DataView(buffer.buffer);
     const view = this.#view;
     if (qos !== job.qos) throw new Error(`got a message at QoS ${qos}`);
     if (qos > 0) this.link.appendAnswer(qos === 1 ? First.Puback : First.Pubrec, view.getUint16(identifierAt));
+    const isWhole = end - payloadAt === job.payloadBytes;
+    const source = isWhole ? this.sources.get(view.getUint32(payloadAt + PAIR_AT)) : undefined;
     if (
-      identifierAt - start - 2 !== this.#topicName.length ||
-      end - payloadAt !== job.payloadBytes ||
+      source === undefined ||
+      identifierAt - start - 2 !== source.topicName.length ||
       view.getUint32(payloadAt + NONCE_AT) !== job.nonce ||
-      view.getUint32(payloadAt + PAIR_AT) !== this.pair ||
       view.getUint32(payloadAt + SEQUENCE_AT) !== view.getUint32(end - SECOND_SEQUENCE_AT) ||
-      !this.#isTopicOurs(buffer, start + 2)
+      !beginsWith(buffer, start + 2, source.topicName)
     ) {
       this.foreign++;
       return;
     }
-    if (this.check.take(view.getUint32(payloadAt + SEQUENCE_AT))) {
+    if (source.check.take(view.getUint32(payloadAt + SEQUENCE_AT))) {
       const dueAtMs = view.getFloat64(payloadAt + DUE_AT);
       this.run.delivered(dueAtMs);
-      if (qos === 0) this.publisher.arrived(dueAtMs);
+      if (qos === 0) source.publisher.arrived(dueAtMs);
     }
   }
+}
 
-  #isTopicOurs(buffer: Uint8Array, at: number): boolean {
-    for (let i = 0; i < this.#topicName.length; i++) if (buffer[at + i] !== this.#topicName[i]) return false;
-    return true;
-  }
+function beginsWith(buffer: Uint8Array, at: number, bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if (buffer[at + i] !== bytes[i]) return false;
+  return true;
 }
