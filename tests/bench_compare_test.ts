@@ -291,22 +291,15 @@ Deno.test("bench:compare --help shows every row, and a wrong command line is tol
 
 Deno.test("bench:compare writes every run and the chart into files", async () => {
   const dir = await Deno.makeTempDir();
-  const args = [
-    "--rows",
-    "one-0,start",
-    "--protocols",
-    "3.1.1" satisfies Protocol,
-    "--rounds",
-    "1",
-    "--seconds",
-    "0.1",
-  ];
+  const brokers = everybody.map(({ id }) => id).filter((id) => id === "quetzal" || id === "mosquitto");
+  const args = ["--rows", "one-0,start", "--protocols", "3.1.1" satisfies Protocol, "--brokers", brokers.join()];
+  args.push("--rounds", "1", "--seconds", "0.1", "--noise", "100");
   const { code, out, error } = await compare(...args, "--json", `${dir}/all.json`, "--svg", `${dir}/all.svg`);
   assertEquals(code, 0, error);
   const { runs, rows, machine } = JSON.parse(await Deno.readTextFile(`${dir}/all.json`));
-  assertEquals([rows.length, runs.length, machine.cores], [2, 2 * everybody.length, navigator.hardwareConcurrency]);
+  assertEquals([rows.length, runs.length, machine.cores], [2, 2 * brokers.length, navigator.hardwareConcurrency]);
   assert(out.includes("MQTT 3.1.1") && out.includes("measured on"), out);
-  const hasMosquitto = everybody.some(({ id }) => id === "mosquitto");
-  assertEquals(await Deno.readTextFile(`${dir}/all.svg`).then(() => true, () => false), hasMosquitto);
+  const hasChart = await Deno.stat(`${dir}/all.svg`).then(() => true, () => false);
+  assertEquals(hasChart, brokers.includes("mosquitto"));
   await Deno.remove(dir, { recursive: true });
 });

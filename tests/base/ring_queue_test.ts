@@ -3,7 +3,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { RingQueue } from "../../src/base/ring_queue.ts";
-import { ringQueueWorkload } from "../../bench/base/ring_queue_bench.ts";
 
 Deno.test("RingQueue.shift() and peek() of an empty queue are undefined", () => {
   const queue = new RingQueue<number>();
@@ -79,8 +78,4 @@ Deno.test("RingQueue does what an array does", () => {
       if (model.length > 0) assertEquals(queue.at(model.length - 1), model[model.length - 1]);
     }
   }));
-});
-
-Deno.test("ringQueueWorkload() gives back what went in", () => {
-  assertEquals(ringQueueWorkload(10, 3)(), 3 * (9 * 10 / 2));
 });

@@ -4,7 +4,6 @@ import { assert, assertEquals, assertFalse, assertLessOrEqual, assertThrows } fr
 import fc from "fast-check";
 import { InvariantError } from "../../src/base/assert.ts";
 import { Timer, TimerWheel } from "../../src/base/timer_wheel.ts";
-import { advanceWorkload, jumpWorkload, scheduleWorkload } from "../../bench/base/timer_wheel_bench.ts";
 
 /** Timers that note their names when they ring. */
 function noting(): { rung: string[]; timer: (name: string) => Timer } {
@@ -298,10 +297,4 @@ Deno.test("TimerWheel does what a sorted list does", () => {
     }),
     { numRuns: 300 },
   );
-});
-
-Deno.test("the workloads of the timer bench ring and hold what they say", () => {
-  assertEquals(scheduleWorkload(100)(), 100);
-  assertEquals(advanceWorkload(10, 1_000)(), 10 * 40);
-  assertEquals(jumpWorkload(3_600_000)(), 1);
 });

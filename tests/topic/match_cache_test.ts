@@ -3,11 +3,6 @@
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import { MatchCache, type SubscriptionChanges } from "../../src/topic/match_cache.ts";
-import {
-  matchCacheChurnWorkload,
-  matchCacheHitWorkload,
-  matchCacheThrashWorkload,
-} from "../../bench/topic/match_cache_bench.ts";
 
 /** Changes that concern a topic when it is named. */
 class NamedChanges implements SubscriptionChanges {
@@ -173,11 +168,4 @@ Deno.test("MatchCache holds a set of topics that fits although each of them miss
     }
   }
   assertEquals(misses, 500);
-});
-
-Deno.test("the workloads of the match cache bench hit and miss as they say", () => {
-  assertEquals(matchCacheHitWorkload(10)(), 10);
-  assertEquals(matchCacheThrashWorkload(100, 10)(), 100);
-  const churn = matchCacheChurnWorkload(20, 5);
-  assertEquals([churn(), churn()], [0, 20]);
 });

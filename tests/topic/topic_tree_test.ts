@@ -5,7 +5,6 @@ import fc from "fast-check";
 import { topicMatchesFilter } from "../../src/topic/topic_filter.ts";
 import { TopicTree } from "../../src/topic/topic_tree.ts";
 import { topicFilter, topicName } from "./arbitraries.ts";
-import { nameSet, retainedMatchWorkload, retainedSetWorkload } from "../../bench/topic/topic_tree_bench.ts";
 
 function treeOf(names: string[]): TopicTree<string> {
   const tree = new TopicTree<string>();
@@ -241,10 +240,4 @@ Deno.test("TopicTree takes names and filters of 65,535 slashes without recursion
   assertEquals(namesOf(tree, "+/".repeat(32_767) + "+").length, 0);
   for (const name of [slashes, "/".repeat(65_534), "/".repeat(65_534) + "a", "b"]) tree.delete(name);
   assertEquals([tree.size, tree.nodeCount], [0, 0]);
-});
-
-Deno.test("the workloads of the topic tree bench find what they say", () => {
-  assertEquals(new Set(nameSet(300)).size, 300);
-  assertEquals(retainedMatchWorkload(300, "#")(), 300);
-  assertEquals(retainedSetWorkload(300)(), 300);
 });

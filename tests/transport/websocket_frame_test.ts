@@ -2,7 +2,6 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { unmaskOnce, websocketDecodeWorkload } from "../../bench/transport/websocket_bench.ts";
 import { FrameDecoder, frameOf, Opcode, unmask, writeFrameHeader } from "../../src/transport/websocket_frame.ts";
 import { clientFrame, frame, frames, hex, text } from "./websocket_wire.ts";
 
@@ -183,11 +182,4 @@ Deno.test("FrameDecoder: whatever bytes come, it ends or goes on, and never brin
     }),
     { numRuns: 1000 },
   );
-});
-
-Deno.test("websocket_bench runs tiny", () => {
-  for (const length of [10, 1000]) {
-    assertEquals(websocketDecodeWorkload(length, 3)(), 3 * length);
-    assertEquals(unmaskOnce("bytes", length), unmaskOnce("words", length));
-  }
 });
