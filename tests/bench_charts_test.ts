@@ -41,6 +41,13 @@ Deno.test("a chart changes every colour of its page and its ink on a dark page",
   for (const color of used) assert(sheet.includes(`[fill="${color}"]`), `${color} stays on a dark page`);
 });
 
+Deno.test("the same figures are the same text, whatever was drawn before", () => {
+  const draw = () => barChart({ title: "t", labels: ["a"], x: { name: "x" }, series: [{ name: "s", values: [1] }] });
+  const first = draw();
+  lineChart({ title: "t", x: { name: "x" }, y: { name: "y" }, series: [{ name: "s", points: [[1, 1], [2, 2]] }] });
+  assertEquals(draw(), first);
+});
+
 Deno.test("shortNumber() has three digits at most", () => {
   assertEquals([0.25, 7, 950, 1500, 23_456, 20e6, 3.21e9].map(shortNumber), [
     ...["0.25", "7", "950", "1.5k", "23.5k", "20M", "3.21G"],

@@ -7,7 +7,9 @@ import { NativeGenerator } from "../bench/native/native_generator.ts";
 import { BrokerProcess } from "../bench/scenarios/broker_process.ts";
 import { type Fault, FaultyProxy } from "./support/faulty_proxy.ts";
 
+const ALL_ARE_HERE = Deno.env.get("CI") === "true";
 const generator = await NativeGenerator.prepare().catch((error: Error) => {
+  if (ALL_ARE_HERE && Deno.build.os === "linux") throw error;
   console.log(error.message);
   return undefined;
 });

@@ -166,10 +166,19 @@ function render(width: number, height: number, option: echarts.EChartsCoreOption
   const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width, height });
   try {
     chart.setOption(option);
-    return withNight(chart.renderToSVGString());
+    return withNight(withoutCounters(chart.renderToSVGString()));
   } finally {
     chart.dispose();
   }
+}
+
+/** The library numbers its charts: the same figures are to be the same text. */
+function withoutCounters(svg: string): string {
+  const names = new Map<string, string>();
+  return svg.replace(/\bzr\d+-(\w+?-?)\d+\b/g, (name, kind) => {
+    if (!names.has(name)) names.set(name, `zr-${kind}${names.size}`);
+    return names.get(name)!;
+  });
 }
 
 /** What the chart library wrote into attributes, a style sheet may overrule. */

@@ -182,7 +182,8 @@ static void account(flow *f) {
     for (int i = 0; i < publisher_count; i++) {
       u64 sent = publishers[i].seq;
       if (pattern_kind == PAT_PAIRS) f->lost += sent - pair_table[i].next;
-      else for (int j = 0; j < subscriber_count; j++) f->lost += sent - pair_table[(size_t)i * subscriber_count + j].next;
+      else for (int j = 0; j < subscriber_count; j++)
+        f->lost += sent - pair_table[(size_t)i * subscriber_count + j].next;
     }
   }
   duplicated_count += extra;

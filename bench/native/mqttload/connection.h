@@ -84,7 +84,8 @@ static void connection_lost(connection *c, const char *why, int err) {
   int was = c->state;
   c->state = ST_CLOSED;
   static const char *rn[] = {"publisher", "subscriber", "idle client"};
-  snprintf(last_error, sizeof last_error, "%s %u: %s%s%s", rn[c->role], c->index, why, err ? ": " : "", err ? strerror(err) : "");
+  snprintf(last_error, sizeof last_error, "%s %u: %s%s%s", rn[c->role], c->index, why,
+    err ? ": " : "", err ? strerror(err) : "");
   if (was < ST_READY) connect_failure_count++;
   else {
     disconnect_count++;

@@ -87,16 +87,16 @@ static const char HELP[] =
   " --rate R            messages/s in total; 0: flat out\n"
   " --window N (10000)  most deliveries outstanding over the whole run\n"
   " --inflight N (100)  most unacknowledged PUBLISH packets of a publisher; less by the broker's Receive Maximum\n"
-  " --idle N            further connected clients during the run; --idle-subscribed: each with a session that persists\n"
-  "                     and a subscription of its own\n"
+  " --idle N            further connected clients during the run; --idle-subscribed: each with a session that\n"
+  "                     persists and a subscription of its own\n"
   " --connect-only N    connect storm; --connect-conc C (128) under way at once; --hold SECONDS (1) afterwards\n"
   " --persist           subscribers subscribe, leave, messages are queued for them, they return; times the drain\n"
   " --properties, --topic-aliases, --subscription-identifiers    of MQTT 5.0\n"
   " --pid PID           of the broker; --rss-every N: its memory after each N deliveries\n"
   " --keepalive S (60)  --timeout S (60) for all   --prefix TEXT of all topics   --spin (busy wait)\n"
   " --drain S           quiet time after which what is missing is lost; 3 at QoS 0, otherwise 15\n"
-  "Exit status: 0 fine; 1 lost, corrupt or misrouted messages at QoS > 0, or duplicates at QoS 2; 2 connection lost or\n"
-  "timeout; 3 bad options.\n"
+  "Exit status: 0 fine; 1 lost, corrupt or misrouted messages at QoS > 0, or duplicates at QoS 2; 2 connection lost\n"
+  "or timeout; 3 bad options.\n"
   "Example: mqttload --port 1883 --pubs 10 --subs 10 --qos 1 --rate 1000 --duration 5\n";
 
 enum {

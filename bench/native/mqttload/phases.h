@@ -5,7 +5,11 @@ static void connect_all(connection *(*at)(u32), u32 n, const char *what, int fat
   u32 next = 0;
   u64 r0 = ready_count, f0 = connect_failure_count, d0 = disconnect_count;
   while (ready_count - r0 + (connect_failure_count - f0) < n) {
-    while (next < n && next - (ready_count - r0) - (connect_failure_count - f0) < (u64)connecting_max) start_connection(at(next++));
+    u64 over = ready_count - r0 + (connect_failure_count - f0);
+    while (next < n && next - over < (u64)connecting_max) {
+      start_connection(at(next++));
+      over = ready_count - r0 + (connect_failure_count - f0);
+    }
     if (step(0) < 0) fail(2, "timeout while connecting %s (%lu of %u)", what, ready_count - r0, n);
     if (fatal && (connect_failure_count > f0 || disconnect_count > d0)) fail(2, "connecting %s: %s", what, last_error);
   }
@@ -68,7 +72,10 @@ static void measure_off(void) {
 static u64 expected(void) { return sent_count * deliveries_each; }
 static int acks_done(void) {
   if (!publish_qos) {
-    for (u32 i = 0; i < active_publishers; i++) if (publishers[i].big_left || publishers[i].c.out_tail > publishers[i].c.out_head) return 0;
+    for (u32 i = 0; i < active_publishers; i++) {
+      const publisher *q = &publishers[i];
+      if (q->big_left || q->c.out_tail > q->c.out_head) return 0;
+    }
     return 1;
   }
   return acknowledged_count >= sent_count;

@@ -12,10 +12,12 @@ static process_sample sample_process(int pid) {
   b[n] = 0;
   char *p = strrchr(b, ')');
   if (!p) return r;
-  u64 ut = 0, state = 0;
+  u64 user = 0, system = 0;
   long rss = 0;
-  if (sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %*u %*u %ld", &ut, &state, &rss) == 3) {
-    r.cpu = (double)(ut + state) / sysconf(_SC_CLK_TCK);
+  static const char fields[] =
+    "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %*u %*u %ld";
+  if (sscanf(p + 2, fields, &user, &system, &rss) == 3) {
+    r.cpu = (double)(user + system) / sysconf(_SC_CLK_TCK);
     r.rss = (u64)rss * sysconf(_SC_PAGESIZE);
   }
   return r;

@@ -72,7 +72,8 @@ static inline int has_window(void) {
 static inline int can_send(publisher *q) {
   if (q->c.state != ST_READY || q->c.wants_write || q->big_left || q->seq >= q->quota) return 0;
   if (publish_qos && !q->free_count) return 0;
-  if (payload_bytes >= BIG_PAYLOAD && q->c.out_tail > q->c.out_head) return flush_connection(&q->c) == 1; /* acknowledgements go out whole, first */
+  /* acknowledgements go out whole, first */
+  if (payload_bytes >= BIG_PAYLOAD && q->c.out_tail > q->c.out_head) return flush_connection(&q->c) == 1;
   return 1;
 }
 static void encode(publisher *q, u64 ts) {

@@ -136,7 +136,8 @@ static void handle(connection *c, u8 h, const u8 *p, u32 n, u64 now) {
     pid = get16(p);
     rc = protocol_version == 5 && n > 2 ? p[2] : 0;
     int t = h >> 4, wants = t == 7 ? 2 : 1;
-    if (pid < 1 || pid > (u32)in_flight_max || q->identifier_states[pid] != wants || (t == 4) != (publish_qos == 1)) { protocol_error_count++; return; }
+    int is_expected = pid >= 1 && pid <= (u32)in_flight_max && q->identifier_states[pid] == wants;
+    if (!is_expected || (t == 4) != (publish_qos == 1)) { protocol_error_count++; return; }
     if (t == 5 && rc < 0x80) {
       q->identifier_states[pid] = 2;
       put_ack(c, 0x62, pid);

@@ -32,7 +32,8 @@ static void report_samples(void) {
 /* Returns the exit status. */
 static int report_flow(const flow *f) {
   double seconds = is_persistent ? f->drain_s : f->ended_at > measured_from ? (f->ended_at - measured_from) / 1e9 : 0;
-  double measured_s = measured_to > measured_from ? (measured_to - measured_from) / 1e9 : 1e-9; /* what the CPU figures cover */
+  /* what the CPU figures cover */
+  double measured_s = measured_to > measured_from ? (measured_to - measured_from) / 1e9 : 1e-9;
   double rate = seconds > 0 ? measured_received / seconds : 0;
   double cpu = broker_cpu_to - broker_cpu_from, own = own_cpu_to - own_cpu_from;
   double other = (machine_busy_to - machine_busy_from) - cpu - own;
@@ -42,13 +43,15 @@ static int report_flow(const flow *f) {
   int code = timed_out || f->disconnects ? 2 : is_bad ? 1 : 0;
   printf("{\"isFine\":%s,\"protocolVersion\":%d,\"grantedQos\":%d,\"receiveMaximum\":%d,\"subscribeSeconds\":%.4f,",
     code ? "false" : "true", protocol_version, f->granted, receive_maximum_min, f->subscribe_s);
-  printf("\"sent\":%lu,\"expected\":%lu,\"delivered\":%lu,\"lost\":%lu,\"duplicated\":%lu,\"disordered\":%lu,\"corrupt\":%lu,"
-    "\"misrouted\":%lu,\"unacknowledged\":%lu,\"refused\":%lu,\"protocolErrors\":%lu,\"wrongQos\":%lu,\"wrongProperties\":%lu,"
+  printf("\"sent\":%lu,\"expected\":%lu,\"delivered\":%lu,\"lost\":%lu,\"duplicated\":%lu,\"disordered\":%lu,"
+    "\"corrupt\":%lu,\"misrouted\":%lu,\"unacknowledged\":%lu,\"refused\":%lu,"
+    "\"protocolErrors\":%lu,\"wrongQos\":%lu,\"wrongProperties\":%lu,"
     "\"aliasesSent\":%lu,\"aliasesReceived\":%lu,\"foreign\":%lu,\"disconnects\":%lu,\"stalls\":%lu,\"isTimedOut\":%s,",
     sent_count, expected(), received_count, f->lost, duplicated_count, disordered_count, corrupt_count,
     misrouted_count, f->unacknowledged, refused_count, protocol_error_count, wrong_qos_count, wrong_properties_count,
     aliases_sent, aliases_received, foreign_count, f->disconnects, stall_count, timed_out ? "true" : "false");
-  printf("\"seconds\":%.4f,\"measured\":%lu,\"deliveredPerSecond\":%.1f,\"megabytesPerSecond\":%.3f,\"queueSeconds\":%.4f,\"drainSeconds\":%.4f,"
+  printf("\"seconds\":%.4f,\"measured\":%lu,\"deliveredPerSecond\":%.1f,\"megabytesPerSecond\":%.3f,"
+    "\"queueSeconds\":%.4f,\"drainSeconds\":%.4f,"
     "\"sessionsPresent\":%lu,", seconds, measured_received, rate, seconds > 0 ? measured_bytes / seconds / 1e6 : 0,
     f->queue_s, f->drain_s, session_present_count);
   printf("\"p50Us\":%.1f,\"p99Us\":%.1f,\"p999Us\":%.1f,\"maxUs\":%.1f,\"meanUs\":%.1f,\"sendLagP99Us\":%.1f,",

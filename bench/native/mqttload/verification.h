@@ -51,7 +51,9 @@ static void got_publish(subscriber *s, const u8 *pl, u32 n, u64 now) {
     foreign_count++;
     return;
   }
-  if (unlikely(n != payload_bytes || pi >= (u32)publisher_count || memcmp(pl + PAYLOAD_HEAD, filling + PAYLOAD_HEAD, n - PAYLOAD_HEAD) || ts > now || seq >= publishers[pi].seq)) {
+  int is_whole = n == payload_bytes && pi < (u32)publisher_count &&
+    !memcmp(pl + PAYLOAD_HEAD, filling + PAYLOAD_HEAD, n - PAYLOAD_HEAD);
+  if (unlikely(!is_whole || ts > now || seq >= publishers[pi].seq)) {
     corrupt_count++;
     return;
   }

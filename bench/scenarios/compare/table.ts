@@ -95,16 +95,13 @@ export function ratioText(times: number | undefined): string {
   return `×${times >= 100 ? times.toFixed(0) : times >= 10 ? times.toFixed(1) : times.toFixed(2)}`;
 }
 
-/** @returns what a `!` and a `?` in the tables stand for, and which rows a generator could not drive. */
+/** @returns what a `!` in the tables stands for, and which rows a generator could not drive. */
 export function remarksOf(summary: Summary): string[] {
   const remarks: string[] = [];
   for (const { row, protocol, cells } of summary.rows) {
-    for (const [id, { problems, disturbedRounds, missing, rounds }] of Object.entries(cells)) {
+    for (const [id, { problems, missing }] of Object.entries(cells)) {
       const where = `${rowNamed(row).title}, ${protocol}, ${summary.contestants.find((one) => one.id === id)?.title}`;
       if (problems !== undefined) remarks.push(`! ${where}: ${problems.join("; ")}`);
-      if (disturbedRounds !== undefined) {
-        remarks.push(`? ${where}: other programs were busy in ${disturbedRounds} of ${rounds} rounds`);
-      }
       if (missing !== undefined && id === OURS) remarks.push(`– ${rowNamed(row).title}, ${protocol}: ${missing}`);
     }
   }
