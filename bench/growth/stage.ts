@@ -203,7 +203,7 @@ export function onePair(topics: readonly string[], filters: readonly string[], m
   return {
     publishers: [{ topics: new TopicList(topics), receivers: 1 }],
     subscribers: [{ filters, publishers: [0] }],
-    ...{ qos: 0, payloadBytes: 64, window: 4000 },
+    ...{ qos: 0, payloadBytes: 64, window: 10_000 },
     ...more,
   };
 }

@@ -19,7 +19,7 @@ export const CHURN: Curve = {
   title: "Clients that come and go",
   x: "changes a second",
   series: [SUBSCRIPTIONS, CONNECTIONS],
-  points: [1, 10, 100, 1000, 3000, 10_000],
+  points: [1, 100, 1000, 3000, 10_000],
   tinyPoint: 100,
   charts: [
     { id: "latency", title: "Latency of 1,000 messages a second of others", figure: "p99Ms", y: "p99, ms" },

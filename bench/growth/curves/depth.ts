@@ -23,7 +23,7 @@ export const DEPTH: Curve = {
   title: "Depth of topics",
   x: "levels of the topic",
   series: Object.keys(FILTERS),
-  points: [1, 2, 4, 8, 16, 32, 64, 128],
+  points: [1, 4, 16, 64, 128],
   tinyPoint: 3,
   charts: [{ id: "", title: "Cost of a delivery by the depth of its topic", figure: "cpuUs", y: "broker CPU, µs" }],
   async measure(setting) {

@@ -12,7 +12,7 @@ export const PAYLOAD: Curve = {
   title: "Payload size",
   x: "bytes of payload",
   series: Object.keys(QOS),
-  points: [16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 10_485_760],
+  points: [16, 256, 4096, 65_536, 1_048_576, 10_485_760],
   tinyPoint: 1000,
   charts: [
     { id: "cost", title: "Cost of a delivery by its payload", figure: "cpuUs", y: "broker CPU, µs", isLog: true },

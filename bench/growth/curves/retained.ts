@@ -26,7 +26,7 @@ export const RETAINED: Curve = {
   title: "Retained messages",
   x: "retained messages",
   series: Object.keys(FILTERS),
-  points: [100, 1000, 10_000, 100_000, 1_000_000],
+  points: [1000, 10_000, 100_000, 1_000_000],
   tinyPoint: 100,
   charts: [
     {
