@@ -19,10 +19,10 @@ export interface RunnerOptions {
 }
 
 const POINT_MAIN = new URL("point_main.ts", import.meta.url);
-const SIZE = { sliceSeconds: 0.3, slices: 5, warmUpSeconds: 0.8, isTiny: false };
+const SIZE = { sliceSeconds: 0.3, slices: 4, warmUpSeconds: 0.6, isTiny: false };
 const TINY = { sliceSeconds: 0.03, slices: 1, warmUpSeconds: 0.02, isTiny: true, brokerCore: undefined };
 /** Then others, who wait for the lock, have their turn. */
-const LOCK_HELD_MS_MAX = 40_000;
+const LOCK_HELD_MS_MAX = 55_000;
 const LOCK_FREE_MS = 500;
 let running: Deno.ChildProcess | undefined;
 

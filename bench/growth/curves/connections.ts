@@ -17,7 +17,7 @@ export const CONNECTIONS: Curve = {
   title: "Connections",
   x: "connections",
   series: [BESIDE, SPREAD],
-  points: [10, 100, 1000, 5000, 10_000, MOST].filter((count) => count <= MOST),
+  points: [10, 1000, 5000, 10_000, MOST].filter((count) => count <= MOST),
   tinyPoint: 4,
   charts: [
     { id: "cost", title: "Cost of a delivery by the number of connections", figure: "cpuUs", y: "broker CPU, µs" },
