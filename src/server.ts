@@ -3,6 +3,7 @@
 
 import type { Authenticator } from "./auth/authenticator.ts";
 import type { Authorizer } from "./auth/authorizer.ts";
+import { largeBuffers } from "./base/buffer_pool.ts";
 import { type Clock, systemClock } from "./base/clock.ts";
 import { getLog, type Log } from "./base/log.ts";
 import { BrokerLog } from "./broker/broker_log.ts";
@@ -32,6 +33,8 @@ import type { Listener } from "./transport/listener.ts";
 
 /** How often deadlines are looked at: they ring at most this late. */
 const TICK_MS = 50;
+/** Large buffers that nobody has needed for so long are let go. */
+const TRIM_MS = 1000;
 
 export interface LoadedReport extends LoadReport {
   /** Opening the store, looking whether it is damaged, and taking in what it holds. */
@@ -184,6 +187,7 @@ export async function startServer(
     )
   );
   const ticking = setInterval(() => dispatcher.tick(), TICK_MS);
+  const trimming = setInterval(() => largeBuffers.trim(), TRIM_MS);
 
   const finished = Promise.withResolvers<void>();
   const stop = async () => {
@@ -192,6 +196,7 @@ export async function startServer(
     await Promise.all(open);
     await Promise.all(serving);
     clearInterval(ticking);
+    clearInterval(trimming);
     await access?.close();
     await store.close();
     if (store.trouble !== undefined) {

@@ -6,7 +6,7 @@ import { aclWorkload } from "../bench/auth/acl_bench.ts";
 import { ringQueueWorkload } from "../bench/base/ring_queue_bench.ts";
 import { advanceWorkload, jumpWorkload, scheduleWorkload } from "../bench/base/timer_wheel_bench.ts";
 import { dispatcherWorkload } from "../bench/broker/dispatcher_bench.ts";
-import { outboundWorkload } from "../bench/connection/outbound_bench.ts";
+import { largeOutboundWorkload, outboundWorkload } from "../bench/connection/outbound_bench.ts";
 import { acknowledge } from "../bench/packet/acknowledgement_bench.ts";
 import { copyByLoop, copyBySet, readAsText, readByDecoder } from "../bench/packet/bytes_bench.ts";
 import { decodeReads } from "../bench/packet/decode_bench.ts";
@@ -40,6 +40,10 @@ Deno.test("outbound_bench runs tiny", async () => {
   for (const kind of ["contiguous", "scattered", "copies"] as const) {
     const run = outboundWorkload(kind, 5);
     assertEquals([await run(), await run()], [400, 400]);
+  }
+  for (const kind of ["copied", "shared"] as const) {
+    const run = largeOutboundWorkload(kind, 2);
+    assertEquals([await run(), await run()], [2 * (20 + 262_144), 2 * (20 + 262_144)]);
   }
 });
 

@@ -123,6 +123,7 @@ export function isInStore(session: ClientSession, outgoing: OutgoingMessage): bo
 }
 
 function storeOutgoing(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
+  outgoing.message.owned(); // for good: the store has its own time to be done with it
   broker.store.putOutgoing(session.clientId, outgoing);
   outgoing.waitsForTicket = broker.store.ticket;
 }

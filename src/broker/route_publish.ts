@@ -159,8 +159,8 @@ function keep(
   sharedBy: OutgoingMessage["sharedBy"],
   waitsForTicket: number,
 ): void {
-  const owned = message.owned();
-  const outgoing = new OutgoingMessage(owned, qos, retain, subscriptionIdentifiers, expiryOf(message), sharedBy);
+  const leased = message.leased();
+  const outgoing = new OutgoingMessage(leased, qos, retain, subscriptionIdentifiers, expiryOf(message), sharedBy);
   outgoing.waitsForTicket = waitsForTicket;
   enqueue(broker, session, outgoing);
 }

@@ -3,8 +3,17 @@
  *
  * A forwarded frame is not copied when it arrives: it is remembered as a run [start, end) of the read buffer that it
  * came in, and the next frame of the same publisher makes the run longer. A whole read of 64 KiB so becomes one copy.
- * A run is copied ("settled") before its buffer is filled again, see write_turn.ts. @module */
+ * A run is copied ("settled") before its buffer is filled again, see write_turn.ts.
+ *
+ * A large Payload is not copied: it is inserted, and written from where it lies.
+ *
+ *     buffer   | head | … | head |            written: [0, at 1) | insert 1 | [at 1, at 2) | insert 2 | [at 2, length)
+ *     inserts      at 1 ↑   at 2 ↑
+ *
+ * @module */
 
+import { largeBuffers, POOLED_BYTES_MIN, type SharedBuffer } from "../base/buffer_pool.ts";
+import type { ApplicationMessage } from "../packet/application_message.ts";
 import { ByteWriter } from "../packet/byte_writer.ts";
 import type { ByteStream } from "../transport/byte_stream.ts";
 import type { Traffic } from "./traffic.ts";
@@ -18,8 +27,28 @@ const BUFFER_BYTES_HINT_MAX = 1 << 20;
 /** Up to here a loop over bytes beats the call into `TypedArray.set` with the view that it needs. */
 const LOOP_COPY_BYTES_MAX = 80;
 
+/** What is asked of a message whose Payload is not copied. */
+export type StayingPayload = Pick<
+  ApplicationMessage,
+  "shared" | "buffer" | "payloadStart" | "payloadEnd" | "payloadFront"
+>;
+
+/** Bytes of somebody else that go out between those of the buffer. */
+interface Insert {
+  /** How much of the buffer goes before it. */
+  readonly at: number;
+  readonly source: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  /** Bytes before `start` that who takes the front of `shared` may write to. */
+  readonly front: number;
+  /** Held until the bytes have been written; undefined: they stay what they are. */
+  readonly shared: SharedBuffer | undefined;
+}
+
 export class Outbound {
   #buffer: ByteWriter | undefined = undefined;
+  #inserts: Insert[] | undefined = undefined;
   #spare: ByteWriter | undefined = undefined;
   #sizeHint = BUFFER_BYTES_MIN;
   #runSource: Uint8Array | undefined = undefined;
@@ -93,12 +122,22 @@ export class Outbound {
     return at;
   }
 
+  /** Refers to the Payload of a message that stays, until it has been written. What goes before is put into the free bytes
+   * in front of it, if it fits, and both are one write. */
+  appendPayload({ shared, buffer, payloadStart, payloadEnd, payloadFront }: StayingPayload): void {
+    if (this.#isClosed) return;
+    if (this.#runSource !== undefined) this.settle();
+    shared?.hold();
+    const at = this.#buffer === undefined ? 0 : this.#buffer.length;
+    const insert = { at, source: buffer, start: payloadStart, end: payloadEnd, front: payloadFront, shared };
+    (this.#inserts ??= []).push(insert);
+    this.#grew(payloadEnd - payloadStart);
+  }
+
   /** The current buffer, with room for `count` bytes behind `length`. Whoever wrote there calls `appended`. */
   open(count: number): ByteWriter {
     if (this.#runSource !== undefined) this.settle();
-    const writer = this.#buffer ??= this.#newBuffer(count);
-    writer.reserve(count);
-    return writer;
+    return this.#roomFor(count);
   }
 
   /** `count` bytes were written behind the former `length` of the buffer that `open` gave. */
@@ -116,8 +155,7 @@ export class Outbound {
     if (source === undefined) return;
     this.#runSource = undefined;
     const count = this.#runEnd - this.#runStart;
-    const writer = this.#buffer ??= this.#newBuffer(count);
-    writer.reserve(count);
+    const writer = this.#roomFor(count);
     writer.buffer.set(source.subarray(this.#runStart, this.#runEnd), writer.length);
     writer.length += count;
   }
@@ -133,6 +171,9 @@ export class Outbound {
     this.#isClosed = true;
     this.#runSource = undefined;
     this.#buffer = undefined;
+    // Those under way are the transport's until it says so.
+    if (this.#inserts !== undefined) { for (const { shared } of this.#inserts) shared?.release(); }
+    this.#inserts = undefined;
     this.#spare = undefined;
     this.writeTurn.bytes -= this.#gatheredBytes + this.#writingBytes;
     this.#gatheredBytes = 0;
@@ -150,6 +191,20 @@ export class Outbound {
     }
   }
 
+  #roomFor(count: number): ByteWriter {
+    const writer = this.#buffer ??= this.#newBuffer(count);
+    const needed = writer.length + count;
+    const { buffer } = writer;
+    if (needed <= buffer.length) return writer;
+    if (needed < POOLED_BYTES_MIN) writer.reserve(count);
+    else {
+      writer.buffer = largeBuffers.take(Math.max(needed, buffer.length * 2));
+      writer.buffer.set(buffer.subarray(0, writer.length));
+      largeBuffers.giveBack(buffer);
+    }
+    return writer;
+  }
+
   #newBuffer(count: number): ByteWriter {
     const spare = this.#spare;
     if (spare !== undefined && spare.buffer.length >= count) {
@@ -157,7 +212,11 @@ export class Outbound {
       spare.length = 0;
       return spare;
     }
-    return new ByteWriter(Math.max(count, this.#sizeHint));
+    const bytes = Math.max(count, this.#sizeHint);
+    if (bytes < POOLED_BYTES_MIN) return new ByteWriter(bytes);
+    const writer = new ByteWriter(0);
+    writer.buffer = largeBuffers.take(bytes);
+    return writer;
   }
 
   async #write(): Promise<void> {
@@ -165,24 +224,29 @@ export class Outbound {
     try {
       while (this.#gatheredBytes > 0) {
         this.settle();
-        const writer = this.#buffer!;
+        const writer = this.#buffer;
+        const inserts = this.#inserts;
         this.#buffer = undefined;
-        const count = writer.length;
+        this.#inserts = undefined;
+        this.#writingBytes = this.#gatheredBytes;
         this.#gatheredBytes = 0;
-        this.#writingBytes = count;
+        let from = 0;
+        if (inserts !== undefined) {
+          for (let i = 0; i < inserts.length; i++) {
+            if (!await this.#writeInsert(inserts[i], writer, from)) return;
+            from = inserts[i].at;
+          }
+        }
+        const count = writer === undefined ? 0 : writer.length;
         // Follows what turns need, down slowly: one quiet turn does not cost the next busy one its buffer.
         this.#sizeHint = Math.min(Math.max(count, this.#sizeHint >>> 1, BUFFER_BYTES_MIN), BUFFER_BYTES_HINT_MAX);
-        for (let from = 0; from < count;) {
-          const written = await this.stream.write(writer.buffer.subarray(from, count));
+        while (from < count) {
+          const written = await this.stream.write(writer!.buffer.subarray(from, count));
           if (this.#isClosed) return;
           from += written;
-          this.#writingBytes -= written;
-          this.writeTurn.bytes -= written;
-          this.traffic.bytesSent += written;
-          this.bytesWritten += written;
+          this.#wrote(written);
         }
-        if (this.#gatheredBytes > 0 || writer.buffer.length <= BUFFER_BYTES_KEPT) this.#spare = writer;
-        else this.#spare = undefined;
+        if (writer !== undefined) this.#keep(writer);
         if (this.#congested && this.#gatheredBytes <= this.markBytes / 2) {
           this.#congested = false;
           this.onRelief();
@@ -194,5 +258,46 @@ export class Outbound {
       this.#isWriting = false;
       if (!this.#isClosed) this.onBroken(error);
     }
+  }
+
+  /** The buffer's bytes from `from` on, and the insert behind them. @returns false when the connection was closed. */
+  async #writeInsert(insert: Insert, writer: ByteWriter | undefined, from: number): Promise<boolean> {
+    const { at, source, start, end, front, shared } = insert;
+    const before = at - from;
+    const takesFront = before > 0 && before <= front && shared !== undefined && !shared.isFrontTaken;
+    if (takesFront) {
+      shared.isFrontTaken = true;
+      source.set(writer!.buffer.subarray(from, at), start - before);
+    } else if (before > 0 && !await this.#writeAll(writer!.buffer.subarray(from, at))) return false;
+    if (!await this.#writeAll(source.subarray(takesFront ? start - before : start, end))) return false;
+    // Not after a failure: nobody knows then whether the transport still looks at it.
+    if (takesFront) shared.isFrontTaken = false;
+    shared?.release();
+    return true;
+  }
+
+  /** @returns false when the connection was closed meanwhile. */
+  async #writeAll(bytes: Uint8Array): Promise<boolean> {
+    for (let from = 0; from < bytes.length;) {
+      const written = await this.stream.write(from === 0 ? bytes : bytes.subarray(from));
+      if (this.#isClosed) return false;
+      from += written;
+      this.#wrote(written);
+    }
+    return true;
+  }
+
+  #wrote(count: number): void {
+    this.#writingBytes -= count;
+    this.writeTurn.bytes -= count;
+    this.traffic.bytesSent += count;
+    this.bytesWritten += count;
+  }
+
+  /** `writer` has been written. */
+  #keep(writer: ByteWriter): void {
+    if (writer.buffer.length >= POOLED_BYTES_MIN) largeBuffers.giveBack(writer.buffer);
+    else if (this.#gatheredBytes > 0 || writer.buffer.length <= BUFFER_BYTES_KEPT) this.#spare = writer;
+    else this.#spare = undefined;
   }
 }

@@ -100,6 +100,7 @@ export async function readConnection(
     writeTurn.settle();
     await discardRest(stream, early);
   }
+  decoder.close();
   receiver.ended(cause);
   writer.end();
 }

@@ -165,13 +165,13 @@ export class PacketWriter implements PacketSink {
       alias,
       isNewAlias,
     );
-    if (isNewAlias && frame.end - frame.start > this.#maximumPacketSize) {
+    if (isNewAlias && frame.size > this.#maximumPacketSize) {
       // The alias itself takes three bytes; without it the message may fit.
       isNewAlias = false;
       alias = 0;
       frame = frames.encode(message, version, qos, retain, subscriptionIdentifiers, expirySeconds, 0, true);
     }
-    const size = frame.end - frame.start;
+    const size = frame.size;
     if (size > this.#maximumPacketSize) {
       traffic.publishesDropped++;
       return "too large";
@@ -186,6 +186,7 @@ export class PacketWriter implements PacketSink {
     } else {
       const at = outbound.appendCopy(frame.buffer, frame.start, frame.end);
       if (qos !== 0) addressFrame(outbound.open(0).buffer, at, frame, qos, retain, dup, packetIdentifier);
+      if (size > frame.end - frame.start) outbound.appendPayload(message);
     }
     if (isNewAlias) aliases!.assign(message.topicName);
     traffic.packetsSent++;

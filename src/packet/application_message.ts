@@ -5,6 +5,7 @@
  * the copy of a frame that can be sent on, other bytes stand between them; otherwise an owned message has them in one
  * piece. @module */
 
+import type { SharedBuffer } from "../base/buffer_pool.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import { PacketType, type ProtocolVersion, type QoS } from "./control_packet.ts";
@@ -15,6 +16,12 @@ import { Omit, type Properties, readPropertyList, type UserProperty, writeProper
 
 /** No Message Expiry Interval: the message never expires. */
 export const NEVER_EXPIRES = -1;
+
+/** At the front of a buffer for one large packet these stay free for the Topic Name and Properties of its message, as
+ * far as they fit, and these for a longer head than it came with: whoever sends the Payload on puts it right before it. */
+const REGIONS_BYTES = 512;
+const LONGER_HEAD_BYTES = 64;
+export const FRONT_BYTES = REGIONS_BYTES + LONGER_HEAD_BYTES;
 
 let nextSerial = 1;
 
@@ -64,6 +71,9 @@ export class ApplicationMessage implements Tenant {
   /** Where its bytes lie together with those of others. */
   piece: Piece | undefined = undefined;
   pieceIndex = 0;
+  /** A large message lies in a buffer of the pool, and may be referred to instead of copied: by who holds it. Of a borrowed
+   * message: the decoder's, which it fills with another packet later if nobody else holds it. */
+  shared: SharedBuffer | undefined = undefined;
   /** Those who said that they keep it. */
   #holders = 0;
   #owned: ApplicationMessage | undefined = undefined;
@@ -136,6 +146,7 @@ export class ApplicationMessage implements Tenant {
   renew(): void {
     this.serial = nextSerial++;
     this.bodyKey = 0;
+    this.shared = undefined;
     this.#owned = undefined;
   }
 
@@ -170,11 +181,20 @@ export class ApplicationMessage implements Tenant {
 
   /** An owned message is kept by one more, until that one lets go: what few keep of a piece is moved out of it. */
   hold(): void {
-    if (this.#holders++ === 0) this.piece?.hold(this);
+    if (this.#holders++ > 0) return;
+    if (this.piece !== undefined) this.piece.hold(this);
+    else if (this.shared !== undefined) this.shared.hold();
   }
 
   letGo(): void {
-    if (--this.#holders === 0) this.piece?.letGo(this);
+    if (--this.#holders > 0) return;
+    if (this.piece !== undefined) this.piece.letGo(this);
+    else if (this.shared !== undefined) this.shared.release();
+  }
+
+  /** Bytes before a large Payload that nobody needs when the turn has ended: what is written may put its head there. */
+  get payloadFront(): number {
+    return this.shared === undefined ? 0 : this.payloadStart - REGIONS_BYTES;
   }
 
   /** An owned message that will stay long: not in the company of others. */
@@ -190,11 +210,63 @@ export class ApplicationMessage implements Tenant {
   /** This message in a buffer of its own, made once however many sessions keep it; itself when it is owned.
    * The copy has the same serial: it is the same message, so what was encoded for one is right for the other. */
   owned(): ApplicationMessage {
+    const owned = this.leased();
+    if (owned.shared !== undefined) {
+      // For good: its buffer does not go back to the pool.
+      owned.shared.hold();
+      owned.shared = undefined;
+    }
+    return owned;
+  }
+
+  /** As `owned`, for who says `hold` as long as it needs the message. A large Payload then stays where it was read:
+   *
+   *     Topic Name (2+n) | forwarded Properties | free | the head that it came with | Payload
+   */
+  leased(): ApplicationMessage {
     if (!this.borrowed) return this;
-    return this.#owned ??= this.#copy();
+    return this.#owned ??= this.#stay() ?? this.#copy();
+  }
+
+  /** @returns undefined when it is not in a buffer of its own, or has a long Topic Name or Properties, or an alias. */
+  #stay(): ApplicationMessage | undefined {
+    const { shared, buffer, forwardedProperties: forwarded } = this;
+    if (shared === undefined || this.topicStart === this.topicEnd) return undefined;
+    const topicEnd = 2 + this.topicEnd - this.topicStart;
+    const propertiesEnd = topicEnd + (forwarded?.length ?? this.propertiesEnd - this.propertiesStart);
+    if (propertiesEnd > REGIONS_BYTES) return undefined;
+    copyBytes(buffer, 0, buffer, this.topicStart - 2, this.topicEnd);
+    if (forwarded === undefined) copyBytes(buffer, topicEnd, buffer, this.propertiesStart, this.propertiesEnd);
+    else copyBytes(buffer, topicEnd, forwarded, 0, forwarded.length);
+
+    const message = this.#likeness();
+    message.#layOut(buffer, 0, topicEnd, propertiesEnd, this.payloadEnd);
+    message.payloadStart = this.payloadStart;
+    message.shared = shared;
+    shared.onReleased = () => message.#forget();
+    return message;
+  }
+
+  /** The bytes are another's. Nobody should ask any more: who does finds none. */
+  #forget(): void {
+    this.topicStart =
+      this.topicEnd =
+      this.propertiesStart =
+      this.propertiesEnd =
+        0;
+    this.payloadStart = this.payloadEnd = 0;
+    this.shared = undefined;
   }
 
   #copy(): ApplicationMessage {
+    const copy = this.#likeness();
+    if (this.frameEnd !== 0) this.#copyFrame(copy);
+    else this.#copyRegions(copy);
+    return copy;
+  }
+
+  /** All but the bytes. */
+  #likeness(): ApplicationMessage {
     const copy = new ApplicationMessage();
     copy.topicName = this.topicName;
     copy.qos = this.qos;
@@ -202,8 +274,6 @@ export class ApplicationMessage implements Tenant {
     copy.messageExpiryInterval = this.messageExpiryInterval;
     copy.receivedAtMs = this.receivedAtMs;
     copy.serial = this.serial;
-    if (this.frameEnd !== 0) this.#copyFrame(copy);
-    else this.#copyRegions(copy);
     return copy;
   }
 

@@ -2,8 +2,11 @@
  * In: bytes, cut anywhere. Out: whole packets, or the error that ends the connection. Room: pure; no clock, no socket.
  * @module */
 
+import { largeBuffers, SharedBuffer } from "../base/buffer_pool.ts";
+import { ByteBudget } from "../base/byte_budget.ts";
 import { decodeAcknowledgement, decodePlainAcknowledgement } from "./acknowledgement.ts";
 import { decodeAuth } from "./auth.ts";
+import { FRONT_BYTES } from "./application_message.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { decodeConnack } from "./connack.ts";
 import { decodeConnect } from "./connect.ts";
@@ -31,6 +34,11 @@ export interface DecoderOptions {
 const INITIAL_BUFFER_BYTES = 1024;
 /** A busy one this much: with more, a read is no faster. */
 const BUSY_BUFFER_BYTES = 64 * 1024;
+/** A larger packet has a buffer of its own, and is read beyond its end by this much: the next one's head comes along. */
+const LOOK_AHEAD_BYTES = 4096;
+/** Buffers for what was announced and has not arrived, of all connections of the process together. While there is room, a
+ * large packet has its whole buffer at once; then one that grows with what arrives, which takes copies. */
+const announcedBytes = new ByteBudget(64 * 1024 * 1024);
 /** Steps from the one to the other: 1, 8, 64 KiB. */
 const GROWTH = 8;
 /** A read is quiet when it leaves the buffer filled to 1/16 at most; so many in a row make it small again. */
@@ -38,6 +46,8 @@ const QUIET_SHARE = 16;
 const QUIET_READS = 8;
 /** A packet begins with two bytes at least. */
 const FIXED_HEADER_BYTES_MIN = 2;
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Decoding is synchronous and never nested, so one cursor serves all connections of the process. */
 const reader = new ByteReader();
@@ -47,8 +57,9 @@ const reader = new ByteReader();
  * Use: let the transport write into `room()`, call `received(n)`, then `next()` until it returns undefined, and only
  * when all that came out has been handled, `room()` again.
  * A peer that sends byte by byte costs O(1) a byte: an incomplete packet is not parsed again; only its length is
- * compared. The buffer starts small, grows to the packet that is under way (never beyond the maximum packet size, and
- * in steps, so that a claimed Remaining Length alone allocates nothing), and shrinks when idle.
+ * compared. The buffer starts small, grows for a busy connection, and shrinks when idle. A packet beyond 64 KiB has a
+ * buffer of its own out of a pool, for which a claimed Remaining Length alone is not enough: all connections together have
+ * 64 MiB of what has not arrived, beyond that it is doubled when it is full. A PUBLISH may be kept there (`message.shared`).
  *
  *     buffer  | handed out | not yet handed out | free (room) |
  *             0         position             filled       length
@@ -73,6 +84,10 @@ export class Decoder {
   #busy = false;
   #quietReads = 0;
   #connected: boolean;
+  /** Of the pool: `#buffer` is for one large packet, at its front. */
+  #shared: SharedBuffer | undefined = undefined;
+  /** Of `announcedBytes`, for the packet under way. */
+  #announcedBytes = 0;
   /** Made with the first PUBLISH: many connections never send one. */
   #publish: PublishReader | undefined = undefined;
 
@@ -96,20 +111,78 @@ export class Decoder {
   /** The free part of the read buffer, at least one byte, to be filled by the transport.
    * Only here does the buffer move: views that `next()` gave out are invalid after this call. */
   room(): Uint8Array {
+    if (this.#needed > BUSY_BUFFER_BYTES || this.#shared !== undefined) return this.#largeRoom();
     const size = this.#wantedSize();
     const unread = this.#filled - this.#position;
     if (size !== this.#buffer.length) {
-      const buffer = new Uint8Array(size);
-      buffer.set(this.#buffer.subarray(this.#position, this.#filled));
-      this.#buffer = buffer;
-      this.#busy = false;
-      this.#quietReads = 0;
+      this.#move(size < BUSY_BUFFER_BYTES ? new Uint8Array(size) : largeBuffers.take(size), 0, undefined);
     } else if (unread > 0 && this.#position > 0) {
       this.#buffer.copyWithin(0, this.#position, this.#filled);
     }
     this.#position = 0;
     this.#filled = unread;
     return this.#buffer.subarray(unread);
+  }
+
+  /** Begins, goes on with or ends a buffer for one large packet. */
+  #largeRoom(): Uint8Array {
+    const unread = this.#filled - this.#position;
+    const needed = this.#needed;
+    const isLarge = needed > BUSY_BUFFER_BYTES;
+    const size = isLarge ? this.#largeSize(unread) : BUSY_BUFFER_BYTES;
+    const shared = this.#shared;
+    const front = isLarge ? FRONT_BYTES : 0;
+    // Nothing of it was handed out yet, or nobody else holds on to it.
+    const isMine = shared !== undefined && (this.#position === FRONT_BYTES || shared.takeBack());
+    if (isMine && isLarge && size <= this.#buffer.length) {
+      if (this.#position > front) this.#buffer.copyWithin(front, this.#position, this.#filled);
+    } else {
+      const buffer = largeBuffers.take(size);
+      this.#move(buffer, front, isLarge ? new SharedBuffer(buffer) : undefined);
+    }
+    this.#position = front;
+    this.#filled = front + unread;
+    const end = isLarge ? Math.min(this.#buffer.length, front + needed + LOOK_AHEAD_BYTES) : this.#buffer.length;
+    return this.#buffer.subarray(this.#filled, end);
+  }
+
+  /** What the packet under way should have now. */
+  #largeSize(unread: number): number {
+    const whole = FRONT_BYTES + this.#needed + LOOK_AHEAD_BYTES;
+    if (this.#announcedBytes > 0) return whole;
+    const announced = this.#needed - unread;
+    if (announcedBytes.hasRoomFor(announced)) {
+      announcedBytes.take(announced);
+      this.#announcedBytes = announced;
+      return whole;
+    }
+    // Doubled only when full, so the buffer is never more than about twice what really arrived of the packet under way.
+    const isUnderWay = this.#shared !== undefined && this.#position === FRONT_BYTES;
+    const size = isUnderWay ? this.#buffer.length : BUSY_BUFFER_BYTES;
+    return Math.min(whole, FRONT_BYTES + unread >= size ? size * 2 : size);
+  }
+
+  /** What is unread goes to `front` in `buffer`; the former one is anybody's. */
+  #move(buffer: Uint8Array, front: number, shared: SharedBuffer | undefined): void {
+    buffer.set(this.#buffer.subarray(this.#position, this.#filled), front);
+    if (this.#shared === undefined) largeBuffers.giveBack(this.#buffer);
+    else this.#shared.release();
+    this.#buffer = buffer;
+    this.#shared = shared;
+    this.#busy = false;
+    this.#quietReads = 0;
+  }
+
+  /** No more is read, no read is under way, and all that was handed out has been handled. */
+  close(): void {
+    this.#forgetAnnounced();
+    this.#position = this.#filled = 0;
+    this.#move(NO_BYTES, 0, undefined);
+  }
+
+  #forgetAnnounced(): void {
+    announcedBytes.giveBack(this.#announcedBytes);
+    this.#announcedBytes = 0;
   }
 
   /** `count` bytes were written to `room()`. */
@@ -133,13 +206,7 @@ export class Decoder {
   #wantedSize(): number {
     const size = this.#buffer.length;
     const unread = this.#filled - this.#position;
-    if (this.#busy) {
-      if (size < BUSY_BUFFER_BYTES) return size * GROWTH;
-      // Doubled only when full, so the buffer is never more than twice what really arrived of the packet under way.
-      if (unread === size) return Math.max(size + 1, Math.min(size * 2, this.#needed));
-    }
-    // A large packet has been handed out; the next one must bring its bytes before it gets as much.
-    if (size > BUSY_BUFFER_BYTES && unread < BUSY_BUFFER_BYTES) return BUSY_BUFFER_BYTES;
+    if (this.#busy && size < BUSY_BUFFER_BYTES) return size * GROWTH;
     if (this.#quietReads >= QUIET_READS && size > INITIAL_BUFFER_BYTES && unread < INITIAL_BUFFER_BYTES) {
       return INITIAL_BUFFER_BYTES;
     }
@@ -186,9 +253,12 @@ export class Decoder {
     }
     this.#needed = FIXED_HEADER_BYTES_MIN;
     this.#position = end;
+    if (this.#announcedBytes > 0) this.#forgetAnnounced(); // it is all there
     const type = first >>> 4;
     if (type === PacketType.Publish) {
-      return this.#publishReader().decode(buffer, position, at, end, this.protocolVersion);
+      const packet = this.#publishReader().decode(buffer, position, at, end, this.protocolVersion);
+      if (this.#shared !== undefined && end - position > BUSY_BUFFER_BYTES) packet.message.shared = this.#shared;
+      return packet;
     }
     if (remainingLength === 2 && type >= PacketType.Puback && type <= PacketType.Pubcomp) {
       return decodePlainAcknowledgement(buffer, at, type);

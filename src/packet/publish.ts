@@ -385,7 +385,8 @@ export class PublishLayout {
     return this.#remainingLength <= VARIABLE_BYTE_INTEGER_MAX;
   }
 
-  /** Writes what was measured, with DUP 0, at `at`; `target` must have the room. The Packet Identifier is 0. */
+  /** Writes what was measured, with DUP 0, at `at`; `target` must have the room. The Packet Identifier is 0.
+   * @param payloadEnd that of the message; or its `payloadStart`, and the Payload is sent from where it lies. */
   write(
     target: Uint8Array,
     at: number,
@@ -396,6 +397,7 @@ export class PublishLayout {
     subscriptionIdentifiers: readonly number[] | undefined,
     expirySeconds: number,
     topicAlias: number,
+    payloadEnd: number,
   ): void {
     const { buffer } = message;
     target[at++] = 0x30 | (qos << 1) | (retain ? 1 : 0);
@@ -436,13 +438,13 @@ export class PublishLayout {
       if (forwarded !== undefined) {
         at = copyBytes(target, at, forwarded, 0, forwarded.length);
       } else if (message.propertiesEnd === message.payloadStart) {
-        copyBytes(target, at, buffer, message.propertiesStart, message.payloadEnd);
+        copyBytes(target, at, buffer, message.propertiesStart, payloadEnd);
         return;
       } else {
         at = copyBytes(target, at, buffer, message.propertiesStart, message.propertiesEnd);
       }
     }
-    copyBytes(target, at, buffer, message.payloadStart, message.payloadEnd);
+    copyBytes(target, at, buffer, message.payloadStart, payloadEnd);
   }
 }
 
@@ -486,6 +488,7 @@ export function encodePublish(
     subscriptionIdentifiers,
     messageExpiryInterval,
     alias,
+    message.payloadEnd,
   );
   if (packet.dup) writer.buffer[at] |= 8;
   if (qos !== 0) {

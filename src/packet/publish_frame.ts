@@ -8,7 +8,7 @@ import { PacketType, type QoS } from "./control_packet.ts";
 import { PublishLayout } from "./publish.ts";
 
 /** Where one encoded PUBLISH lies. To be read before the next `encode`, and `buffer` must not be kept unless
- * `passThrough` says so. A frame larger than any Control Packet has `end - start` above 0xFFFFFFFF and no bytes: every
+ * `passThrough` says so. A frame larger than any Control Packet has a `size` above 0xFFFFFFFF and no bytes: every
  * comparison with a Maximum Packet Size refuses it. */
 export interface PublishFrame {
   /** The read buffer itself for a frame that is sent on as received, else the encoder's scratch buffer. */
@@ -21,6 +21,9 @@ export interface PublishFrame {
   /** true: `buffer` is the message's own and [start, end) may be referred to until the message's turn ends.
    * false: copy now. */
   passThrough: boolean;
+  /** Of the whole frame. More than `end - start`: a large Payload follows, which lies in the message and may be referred
+   * to, by who holds `message.shared` if there is one. */
+  size: number;
 }
 
 /** Without DUP, QoS and RETAIN. */
@@ -51,6 +54,8 @@ const KEPT_BYTES_MAX = 4 * 1024 * 1024;
 /** A scratch buffer that grew beyond this is given back when the next message comes. */
 const SCRATCH_RETAINED_BYTES_MAX = 1024 * 1024;
 const SCRATCH_INITIAL_BYTES = 16 * 1024;
+/** From here on a Payload is not copied, if its message stays: below, a second write costs more than the copy. */
+export const SHARED_PAYLOAD_BYTES_MIN = 64 * 1024;
 const NO_BYTES = new Uint8Array(0);
 
 class Slot implements PublishFrame {
@@ -59,6 +64,7 @@ class Slot implements PublishFrame {
   end = 0;
   packetIdentifierAt = -1;
   passThrough = false;
+  size = 0;
   /** The encoder's round that filled it; 0: holds nothing. */
   round = 0;
   expirySeconds = NEVER_EXPIRES;
@@ -83,6 +89,8 @@ export class PublishFrameEncoder {
   /** Slots may refer to a former scratch buffer. */
   #grown = false;
   #serial = 0;
+  /** Frames of the current message are heads, and its Payload stays where it is. */
+  #isShared = false;
   /** Counts up with each change of message. Slots go by it and not by the serial: a message that comes again (a resend)
    * finds other bytes where its own were. */
   #round = 1;
@@ -119,14 +127,17 @@ export class PublishFrameEncoder {
       subscriptionIdentifiers === undefined && topicAlias === 0 && expirySeconds === NEVER_EXPIRES &&
       (qos !== 0 || !retain)
     ) {
-      const frame = qos === 0 ? this.#asReceived : this.#asKept;
+      const isShared = mayShare(message);
+      const frame = qos === 0 && !isShared ? this.#asReceived : this.#asKept;
       frame.buffer = message.buffer;
       frame.start = message.frameStart;
-      frame.end = message.frameEnd;
-      if (qos !== 0) frame.packetIdentifierAt = message.topicEnd;
+      frame.end = isShared ? message.payloadStart : message.frameEnd;
+      frame.size = message.frameEnd - message.frameStart;
+      if (frame === this.#asKept) frame.packetIdentifierAt = qos === 0 ? -1 : message.topicEnd;
       return frame;
     }
-    if (message.serial !== this.#serial) this.#begin(message.serial);
+    const isShared = mayShare(message);
+    if (message.serial !== this.#serial || isShared !== this.#isShared) this.#begin(message.serial, isShared);
     if (topicAlias !== 0) {
       this.#passing.round = 0;
       return this.#fill(
@@ -186,11 +197,12 @@ export class PublishFrameEncoder {
 
   /** Gives a large scratch buffer back now, rather than when the next message comes. */
   trim(): void {
-    this.#begin(0);
+    this.#begin(0, false);
   }
 
-  #begin(serial: number): void {
+  #begin(serial: number, isShared: boolean): void {
     this.#serial = serial;
+    this.#isShared = isShared;
     this.#round++;
     this.#free = 0;
     this.#keptBytes = 0;
@@ -220,11 +232,14 @@ export class PublishFrameEncoder {
     if (!layout.encodable) {
       slot.buffer = NO_BYTES;
       slot.start = 0;
-      slot.end = 0x1_0000_0000;
+      slot.end = 0;
+      slot.size = 0x1_0000_0000;
       slot.packetIdentifierAt = -1;
       return slot;
     }
-    if (this.#free + layout.frameBytes > this.#scratch.length) this.#grow(layout.frameBytes);
+    const payloadEnd = this.#isShared ? message.payloadStart : message.payloadEnd;
+    const bytes = layout.frameBytes - (message.payloadEnd - payloadEnd);
+    if (this.#free + bytes > this.#scratch.length) this.#grow(bytes);
     const start = this.#free;
     layout.write(
       this.#scratch,
@@ -236,10 +251,12 @@ export class PublishFrameEncoder {
       subscriptionIdentifiers,
       expirySeconds,
       topicAlias,
+      payloadEnd,
     );
     slot.buffer = this.#scratch;
     slot.start = start;
-    slot.end = start + layout.frameBytes;
+    slot.end = start + bytes;
+    slot.size = layout.frameBytes;
     slot.packetIdentifierAt = qos === 0 ? -1 : start + layout.packetIdentifierAt;
     return slot;
   }
@@ -251,6 +268,12 @@ export class PublishFrameEncoder {
     this.#free = 0;
     this.#grown = true;
   }
+}
+
+/** The Payload is large, and stays where it is for who holds it. */
+function mayShare(message: ApplicationMessage): boolean {
+  return message.payloadEnd - message.payloadStart >= SHARED_PAYLOAD_BYTES_MIN &&
+    (!message.borrowed || message.shared !== undefined);
 }
 
 function clear(slot: Slot): void {

@@ -37,9 +37,10 @@ export class OutgoingMessage {
 
   /** Bytes that the queue's limit counts: what this message would free. */
   readonly bytes: number;
+  #hasEnded = false;
 
   constructor(
-    /** Owned: it outlives the turn. */
+    /** Owned or leased: it outlives the turn. */
     readonly message: ApplicationMessage,
     readonly qos: 1 | 2,
     readonly retain: boolean,
@@ -53,8 +54,10 @@ export class OutgoingMessage {
     this.bytes = OUTGOING_OVERHEAD_BYTES + deliveryBytes(message, subscriptionIdentifiers);
   }
 
-  /** It is finished: its message is no longer kept for its sake. */
+  /** It is finished: its message is no longer kept for its sake. A second call does nothing. */
   end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     this.message.letGo();
   }
 

@@ -1,6 +1,7 @@
 /** Mirrors src/connection/outbound.ts and write_turn.ts. @module */
 
 import { assertEquals } from "@std/assert";
+import { BufferPool, SharedBuffer } from "../../src/base/buffer_pool.ts";
 import { Outbound } from "../../src/connection/outbound.ts";
 import { Traffic } from "../../src/connection/traffic.ts";
 import { WriteTurn } from "../../src/connection/write_turn.ts";
@@ -145,4 +146,120 @@ Deno.test("Outbound.appendCopy() gives the place of the copy, which can be patch
   await settled();
   await stream.take();
   assertEquals(stream.writes, ["ab-!" + "-".repeat(198)]);
+});
+
+/** A Payload in a buffer with `front` free bytes before it. */
+function insert(outbound: Outbound, shared: SharedBuffer | undefined, front: number, payload: string): void {
+  const source = shared?.bytes ?? new Uint8Array(100);
+  const bytes = text(payload);
+  source.set(bytes, 20);
+  const place = { payloadStart: 20, payloadEnd: 20 + bytes.length, payloadFront: front };
+  outbound.appendPayload({ shared, buffer: source, ...place });
+}
+
+const newShared = () => new SharedBuffer(new Uint8Array(64 * 1024), new BufferPool(0));
+
+Deno.test("Outbound.appendPayload() keeps the order among copies and runs, and copies nothing", async () => {
+  const { stream, outbound, traffic } = make();
+  const [one, two] = [new Uint8Array(100), new Uint8Array(100)];
+  copy(outbound, "a");
+  outbound.appendRun(text("run"), 0, 3);
+  one.set(text("ONE"), 20);
+  const place = { shared: undefined, payloadStart: 20, payloadEnd: 23, payloadFront: 0 };
+  outbound.appendPayload({ buffer: one, ...place });
+  two.set(text("TWO"), 20);
+  outbound.appendPayload({ buffer: two, ...place });
+  copy(outbound, "b");
+  one[20] = "o".charCodeAt(0); // seen: it was not copied
+  assertEquals(outbound.bytes, 11);
+  await settled();
+  while (stream.isWriting) await stream.take();
+  assertEquals([stream.writes, traffic.bytesSent, outbound.isEmpty], [["arun", "oNE", "TWO", "b"], 11, true]);
+});
+
+Deno.test("Outbound.appendPayload() writes what goes before in the free front, in one write", async () => {
+  const { stream, outbound } = make();
+  const [first, second] = [newShared(), newShared()];
+  copy(outbound, "head1:");
+  insert(outbound, first, 6, "ONE");
+  copy(outbound, "head2:");
+  insert(outbound, second, 5, "TWO"); // one byte too few
+  insert(outbound, second, 5, "TWO");
+  await settled();
+  while (stream.isWriting) await stream.take();
+  assertEquals(stream.writes, ["head1:ONE", "head2:", "TWO", "TWO"]);
+  assertEquals([first.holders, second.holders, first.isFrontTaken], [1, 1, false]);
+});
+
+Deno.test("Outbound.appendPayload(): one of several connections takes the front, until its write is whole", async () => {
+  const [one, two, three] = [make(), make(), make()];
+  const shared = newShared();
+  for (const [i, { outbound }] of [one, two, three].entries()) {
+    copy(outbound, `head${i}:`);
+    insert(outbound, shared, 10, "PAYLOAD");
+  }
+  assertEquals(shared.holders, 4);
+  await settled();
+  await one.stream.take(8);
+  await two.stream.take();
+  assertEquals([one.stream.writes, two.stream.writes, shared.isFrontTaken], [["head0:PA"], ["head1:"], true]);
+  await one.stream.take();
+  assertEquals([one.stream.writes, shared.isFrontTaken, shared.holders], [["head0:PA", "YLOAD"], false, 3]);
+  copy(one.outbound, "again:");
+  insert(one.outbound, shared, 10, "PAYLOAD");
+  await settled();
+  await one.stream.take();
+  await two.stream.take(3);
+  await two.stream.take();
+  assertEquals([one.stream.writes.at(-1), two.stream.writes], ["again:PAYLOAD", ["head1:", "PAY", "LOAD"]]);
+  while (three.stream.isWriting) await three.stream.take();
+  assertEquals([three.stream.writes.join(""), shared.holders], ["head2:PAYLOAD", 1]);
+});
+
+Deno.test("Outbound: a partial write of an insert counts what is left", async () => {
+  const { stream, outbound, writeTurn } = make();
+  insert(outbound, newShared(), 0, "PAYLOAD");
+  copy(outbound, "tail");
+  await settled();
+  await stream.take(2);
+  assertEquals([outbound.bytes, writeTurn.bytes, outbound.bytesWritten], [9, 9, 2]);
+  await stream.take();
+  await stream.take();
+  assertEquals([stream.writes, outbound.bytes, writeTurn.bytes], [["PA", "YLOAD", "tail"], 0, 0]);
+});
+
+Deno.test("Outbound.discard() lets go of inserts that wait, and of none that the transport may still look at", async () => {
+  const { stream, outbound, writeTurn } = make();
+  const [underWay, next, waits] = [newShared(), newShared(), newShared()];
+  copy(outbound, "head");
+  insert(outbound, underWay, 10, "UNDER WAY");
+  insert(outbound, next, 0, "NEXT");
+  await settled();
+  insert(outbound, waits, 0, "WAITS");
+  outbound.discard();
+  insert(outbound, waits, 0, "LATE");
+  assertEquals([underWay.holders, next.holders, waits.holders, writeTurn.bytes], [2, 2, 1, 0]);
+  assertEquals(underWay.isFrontTaken, true);
+  await stream.take(5);
+  assertEquals([stream.isWriting, stream.writes, underWay.holders], [false, ["headU"], 2]);
+});
+
+Deno.test("Outbound never lets go of an insert whose write failed", async () => {
+  const { stream, outbound, calls } = make();
+  const shared = newShared();
+  copy(outbound, "head");
+  insert(outbound, shared, 10, "PAYLOAD");
+  await settled();
+  await stream.take(6);
+  await stream.fail();
+  assertEquals([calls, shared.holders, shared.isFrontTaken], [["broken"], 2, true]);
+});
+
+Deno.test("Outbound is congested by inserts as by copies", async () => {
+  const { stream, outbound, calls } = make(10);
+  insert(outbound, newShared(), 0, "0123456789x");
+  assertEquals(outbound.congested, true);
+  await settled();
+  await stream.take();
+  assertEquals([outbound.congested, calls], [false, ["relief", "written"]]);
 });
