@@ -20,7 +20,14 @@ import {
   matchCacheHitWorkload,
   matchCacheThrashWorkload,
 } from "../bench/topic/match_cache_bench.ts";
-import { filterSet, insertRemoveWorkload, matchWorkload } from "../bench/topic/subscription_trie_bench.ts";
+import {
+  changeKindWorkload,
+  depthWorkload,
+  filterSet,
+  insertRemoveWorkload,
+  matchKindWorkload,
+  matchWorkload,
+} from "../bench/topic/subscription_trie_bench.ts";
 import { nameSet, retainedMatchWorkload, retainedSetWorkload } from "../bench/topic/topic_tree_bench.ts";
 import { unmaskOnce, websocketDecodeWorkload } from "../bench/transport/websocket_bench.ts";
 import { ByteWriter, PublishFrameEncoder } from "../src/packet/mod.ts";
@@ -70,6 +77,11 @@ Deno.test("the workloads of the trie bench match and leave what they say", () =>
   assertEquals(new Set(filters).size, 200);
   assertEquals(matchWorkload(600, 50)(), 5 * 50);
   assertEquals(insertRemoveWorkload(200, 50)(), 200);
+  for (const kind of ["exact", "+", "#"] as const) {
+    assertEquals(matchKindWorkload(kind, 30, 20)(), 20);
+    assertEquals(changeKindWorkload(kind, 30, 20)(), 30);
+  }
+  assertEquals(depthWorkload(3, 20)(), 20);
 });
 
 Deno.test("the workloads of the topic tree bench find what they say", () => {
