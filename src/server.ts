@@ -14,12 +14,8 @@ import type { Config } from "./config/config.ts";
 import { VERSION } from "./config/version.ts";
 import { DebugObserver } from "./connection/debug_observer.ts";
 import type { PacketObserver } from "./connection/packet_observer.ts";
-import { ReadGate } from "./connection/read_gate.ts";
-import { readConnection } from "./connection/reader.ts";
 import { Traffic } from "./connection/traffic.ts";
-import { PacketWriter } from "./connection/writer.ts";
 import { WriteTurn } from "./connection/write_turn.ts";
-import { Decoder } from "./packet/decoder.ts";
 import { PublishFrameEncoder } from "./packet/publish_frame.ts";
 import { ForgetfulStore } from "./persistence/forgetful_store.ts";
 import { SqliteStore } from "./persistence/sqlite_store.ts";
@@ -28,6 +24,7 @@ import { AddressPlaces, placeKey } from "./transport/address_places.ts";
 import type { ByteStream } from "./transport/byte_stream.ts";
 import { ErrorReports } from "./transport/error_reports.ts";
 import { type Access, hasAccounts, openAccess } from "./open_access.ts";
+import { type ConnectionService, ServedConnection } from "./serve_connection.ts";
 import { type OpenListener, openListeners, resolveListeners, startObjection } from "./open_listeners.ts";
 import type { Listener } from "./transport/listener.ts";
 
@@ -153,9 +150,26 @@ export async function startServer(
     observer: parts.observer ?? (log.isEnabled("debug") ? new DebugObserver(log) : undefined),
   };
   /** Every Network Connection that has not ended, those included that the broker has let go and that still linger. */
-  const open = new Set<Promise<void>>();
+  const open = new Set<ServedConnection>();
+  let onAllEnded: (() => void) | undefined;
   /** Of those that have sent no packet yet: who opens connections and says nothing must not have all of them. */
   const silent = new AddressPlaces(limits.connectionsMax);
+  const service: ConnectionService = {
+    dispatcher,
+    context,
+    decoderOptions: {
+      sender: "client",
+      connectPacketSizeMax: limits.connectPacketSizeMax,
+      userPropertiesMax: limits.userPropertiesMax,
+    },
+    onSpoken: (key) => silent.leave(key),
+    onEnded: (served) => {
+      open.delete(served);
+      if (open.size === 0) onAllEnded?.();
+    },
+  };
+  const onBug = (error: unknown) =>
+    log.error(`Internal error at a connection. ${error instanceof Error ? error.stack : error}`);
   const reports = new ErrorReports(() => clock.monotonicMs());
   let stopping: Promise<void> | undefined;
   const onConnection = (stream: ByteStream, listenerUrl: string) => {
@@ -171,10 +185,16 @@ export async function startServer(
       return reports.add(new Error(why), (error) => onAcceptError(error, listenerUrl));
     }
     silent.take(key);
-    const serving = serveConnection(stream, listenerUrl, dispatcher, context, () => silent.leave(key))
-      .catch((error) => log.error(`Internal error at a connection. ${error instanceof Error ? error.stack : error}`))
-      .finally(() => open.delete(serving));
-    open.add(serving);
+    try {
+      const served = new ServedConnection(stream, listenerUrl, service, key);
+      open.add(served);
+      served.begin();
+    } catch (error) {
+      // We have a bug; the others still arrive.
+      silent.leave(key);
+      stream.close();
+      onBug(error);
+    }
   };
 
   const onAcceptError = (error: unknown, listenerUrl: string) =>
@@ -193,7 +213,7 @@ export async function startServer(
   const stop = async () => {
     for (const listener of listeners) listener.close();
     dispatcher.shutDown();
-    await Promise.all(open);
+    if (open.size > 0) await new Promise<void>((resolve) => onAllEnded = resolve);
     await Promise.all(serving);
     clearInterval(ticking);
     clearInterval(trimming);
@@ -235,44 +255,6 @@ function openStore(config: Config, clock: Clock, newStore = false): Promise<Stor
   const { durability, dataDir } = config;
   if (durability === "off") return Promise.resolve(new ForgetfulStore());
   return SqliteStore.open(dataDir, { durability, clock, newStore });
-}
-
-type ConnectionContext = ConstructorParameters<typeof PacketWriter>[3];
-
-/** One Network Connection from its arrival to its end: its reader pushes packets onto the dispatcher.
- * @param onSpoken called once: at the first packet, or at the end when there was none. */
-async function serveConnection(
-  stream: ByteStream,
-  listenerUrl: string,
-  dispatcher: Dispatcher,
-  context: ConnectionContext & { limits: Config["limits"] },
-  onSpoken: () => void,
-): Promise<void> {
-  const writer = new PacketWriter(stream, listenerUrl, new ReadGate(), context);
-  const decoder = new Decoder({
-    sender: "client",
-    connectPacketSizeMax: context.limits.connectPacketSizeMax,
-    userPropertiesMax: context.limits.userPropertiesMax,
-  });
-  const connection = dispatcher.open(writer);
-  let isSilent = true;
-  const spoke = () => {
-    isSilent = false;
-    onSpoken();
-  };
-  try {
-    await readConnection(stream, decoder, writer, {
-      received: (packet) => {
-        if (isSilent) spoke();
-        dispatcher.received(connection, packet);
-      },
-      broke: (error, connectVersion) => dispatcher.broke(connection, error, connectVersion),
-      failed: (error) => dispatcher.failed(connection, error),
-      ended: (cause) => dispatcher.ended(connection, cause),
-    }, context);
-  } finally {
-    if (isSilent) spoke();
-  }
 }
 
 const randomWords = new Uint32Array(256);

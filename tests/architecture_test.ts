@@ -40,7 +40,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
 };
 /** The wiring sees everything, and no room imports it. */
-const WIRING = ["server.ts", "open_access.ts", "open_listeners.ts", "mod.ts", "cli"];
+const WIRING = ["server.ts", "open_access.ts", "open_listeners.ts", "serve_connection.ts", "mod.ts", "cli"];
 
 /** What the inner rooms never say; clock and scheduler are given to them. */
 const FORBIDDEN = /\b(Deno\.|await\b|async\b|setTimeout|setInterval|queueMicrotask|Date\.now|performance\.)/;

@@ -25,7 +25,11 @@ export function outboundWorkload(kind: "contiguous" | "scattered" | "copies", fr
   const writeTurn = new WriteTurn(1 << 30);
   const traffic = new Traffic();
   let written = () => {};
-  const outbound = new Outbound(sink, writeTurn, traffic, 1 << 30, () => {}, () => written(), () => {});
+  const outbound = new Outbound(sink, writeTurn, traffic, 1 << 30, {
+    relieved: () => {},
+    wroteAll: () => written(),
+    brokeWriting: () => {},
+  });
   const source = new Uint8Array(frames * FRAME_BYTES * 2);
   const step = kind === "contiguous" ? FRAME_BYTES : FRAME_BYTES * 2;
   return async () => {

@@ -6,9 +6,12 @@
 const SLOTS_KEPT = 64;
 const SLOTS_FIRST = 8;
 
+/** Of all queues that are empty yet; `push` makes them others. */
+const NO_SLOTS: never[] = [];
+
 export class RingQueue<T> {
   /** Its length is 0 or a power of two, so that `& (length - 1)` wraps an index. */
-  #slots: (T | undefined)[] = [];
+  #slots: (T | undefined)[] = NO_SLOTS;
   #head = 0;
   #length = 0;
 
@@ -50,7 +53,7 @@ export class RingQueue<T> {
   }
 
   clear(): void {
-    this.#slots = [];
+    this.#slots = NO_SLOTS;
     this.#head = 0;
     this.#length = 0;
   }

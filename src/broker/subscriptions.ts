@@ -9,7 +9,7 @@ export function addSubscription(broker: Broker, subscription: ClientSubscription
   const session = subscription.session;
   const former = session.subscriptions.get(subscription.fullFilter) as ClientSubscription | undefined;
   if (former !== undefined) takeOut(broker, former);
-  session.subscriptions.set(subscription.fullFilter, subscription);
+  session.addSubscription(subscription);
   session.subscriptionChars += subscription.fullFilter.length;
   broker.subscriptionCount++;
   if (subscription.shareName === undefined) {
@@ -23,7 +23,7 @@ export function addSubscription(broker: Broker, subscription: ClientSubscription
 
 /** Takes it out everywhere but in the store. */
 export function removeSubscription(broker: Broker, subscription: ClientSubscription): void {
-  subscription.session.subscriptions.delete(subscription.fullFilter);
+  subscription.session.removeSubscription(subscription.fullFilter);
   takeOut(broker, subscription);
 }
 

@@ -1,5 +1,5 @@
 /** The bytes that wait to be written to one Network Connection. Two buffers take turns: one is under way in the
- * transport while the other grows.
+ * transport while the other grows. A connection that has nothing to write has none: all share a few small ones.
  *
  * A forwarded frame is not copied when it arrives: it is remembered as a run [start, end) of the read buffer that it
  * came in, and the next frame of the same publisher makes the run longer. A whole read of 64 KiB so becomes one copy.
@@ -17,12 +17,8 @@ import type { ApplicationMessage } from "../packet/application_message.ts";
 import { ByteWriter } from "../packet/byte_writer.ts";
 import type { ByteStream } from "../transport/byte_stream.ts";
 import type { Traffic } from "./traffic.ts";
-import type { WriteTurn } from "./write_turn.ts";
+import { SHARED_BUFFER_BYTES_MIN, type WriteTurn } from "./write_turn.ts";
 
-/** The first buffer of a connection; most only ever send acknowledgements. */
-const BUFFER_BYTES_MIN = 512;
-/** A larger buffer is let go when it has been written: the next is made for the size that the last turns needed. */
-const BUFFER_BYTES_KEPT = 2048;
 const BUFFER_BYTES_HINT_MAX = 1 << 20;
 /** Up to here a loop over bytes beats the call into `TypedArray.set` with the view that it needs. */
 const LOOP_COPY_BYTES_MAX = 80;
@@ -46,11 +42,21 @@ interface Insert {
   readonly shared: SharedBuffer | undefined;
 }
 
+/** Whose bytes they are. */
+export interface OutboundOwner {
+  /** `bytes` has fallen to half the mark after it was above it. */
+  relieved(): void;
+  /** Everything gathered has been written. */
+  wroteAll(): void;
+  /** A write has failed. Called once. */
+  brokeWriting(error: unknown): void;
+}
+
 export class Outbound {
   #buffer: ByteWriter | undefined = undefined;
   #inserts: Insert[] | undefined = undefined;
   #spare: ByteWriter | undefined = undefined;
-  #sizeHint = BUFFER_BYTES_MIN;
+  #sizeHint = SHARED_BUFFER_BYTES_MIN;
   #runSource: Uint8Array | undefined = undefined;
   #runStart = 0;
   #runEnd = 0;
@@ -64,17 +70,12 @@ export class Outbound {
   #isClosed = false;
   #congested = false;
 
-  /** @param onRelief called when `bytes` falls to half the mark after it was above it.
-   * @param onWritten called when everything gathered has been written.
-   * @param onBroken called once when a write fails. */
   constructor(
     readonly stream: ByteStream,
     readonly writeTurn: WriteTurn,
     readonly traffic: Traffic,
     readonly markBytes: number,
-    readonly onRelief: () => void,
-    readonly onWritten: () => void,
-    readonly onBroken: (error: unknown) => void,
+    readonly owner: OutboundOwner,
   ) {}
 
   /** Bytes that wait, those under way included. */
@@ -207,13 +208,13 @@ export class Outbound {
 
   #newBuffer(count: number): ByteWriter {
     const spare = this.#spare;
+    this.#spare = undefined;
     if (spare !== undefined && spare.buffer.length >= count) {
-      this.#spare = undefined;
       spare.length = 0;
       return spare;
     }
     const bytes = Math.max(count, this.#sizeHint);
-    if (bytes < POOLED_BYTES_MIN) return new ByteWriter(bytes);
+    if (bytes < POOLED_BYTES_MIN) return this.writeTurn.takeBuffer(bytes);
     const writer = new ByteWriter(0);
     writer.buffer = largeBuffers.take(bytes);
     return writer;
@@ -239,7 +240,10 @@ export class Outbound {
         }
         const count = writer === undefined ? 0 : writer.length;
         // Follows what turns need, down slowly: one quiet turn does not cost the next busy one its buffer.
-        this.#sizeHint = Math.min(Math.max(count, this.#sizeHint >>> 1, BUFFER_BYTES_MIN), BUFFER_BYTES_HINT_MAX);
+        this.#sizeHint = Math.min(
+          Math.max(count, this.#sizeHint >>> 1, SHARED_BUFFER_BYTES_MIN),
+          BUFFER_BYTES_HINT_MAX,
+        );
         while (from < count) {
           const written = await this.stream.write(writer!.buffer.subarray(from, count));
           if (this.#isClosed) return;
@@ -249,14 +253,14 @@ export class Outbound {
         if (writer !== undefined) this.#keep(writer);
         if (this.#congested && this.#gatheredBytes <= this.markBytes / 2) {
           this.#congested = false;
-          this.onRelief();
+          this.owner.relieved();
         }
       }
       this.#isWriting = false;
-      this.onWritten();
+      this.owner.wroteAll();
     } catch (error) {
       this.#isWriting = false;
-      if (!this.#isClosed) this.onBroken(error);
+      if (!this.#isClosed) this.owner.brokeWriting(error);
     }
   }
 
@@ -297,7 +301,10 @@ export class Outbound {
   /** `writer` has been written. */
   #keep(writer: ByteWriter): void {
     if (writer.buffer.length >= POOLED_BYTES_MIN) largeBuffers.giveBack(writer.buffer);
-    else if (this.#gatheredBytes > 0 || writer.buffer.length <= BUFFER_BYTES_KEPT) this.#spare = writer;
-    else this.#spare = undefined;
+    else if (this.#gatheredBytes > 0) this.#spare = writer;
+    else {
+      this.writeTurn.giveBuffer(writer);
+      this.#spare = undefined;
+    }
   }
 }

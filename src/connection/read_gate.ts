@@ -12,30 +12,29 @@ export type GateKeeper = typeof GateKeeper[keyof typeof GateKeeper];
 /** Closed: no further packet is handed over; the rest stays in the read buffer, and TCP slows the Client down. */
 export class ReadGate {
   #closedBy = 0;
-  #opened: Promise<void> | undefined = undefined;
-  #open: (() => void) | undefined = undefined;
+  /** Made for a reader that waits: most of the time the gate is open again before the reader looks. */
+  #opened: PromiseWithResolvers<void> | undefined = undefined;
 
   get isClosed(): boolean {
-    return this.#opened !== undefined;
+    return this.#closedBy !== 0;
   }
 
-  /** Resolves when the gate is opened. */
+  /** Resolves when the gate is opened; undefined: it is open. */
   get opened(): Promise<void> | undefined {
-    return this.#opened;
+    if (this.#closedBy === 0) return undefined;
+    this.#opened ??= Promise.withResolvers();
+    return this.#opened.promise;
   }
 
   close(keeper: GateKeeper): void {
     this.#closedBy |= keeper;
-    if (this.#opened !== undefined) return;
-    this.#opened = new Promise((resolve) => this.#open = resolve);
   }
 
   /** A no-op while another keeper wants it closed. */
   open(keeper: GateKeeper): void {
     this.#closedBy &= ~keeper;
-    if (this.#closedBy !== 0) return;
-    this.#open?.();
+    if (this.#closedBy !== 0 || this.#opened === undefined) return;
+    this.#opened.resolve();
     this.#opened = undefined;
-    this.#open = undefined;
   }
 }

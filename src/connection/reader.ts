@@ -100,9 +100,11 @@ export async function readConnection(
     writeTurn.settle();
     await discardRest(stream, early);
   }
+  // First, so that nobody says good-bye to one that has left, which takes the system a call and us a timer.
+  writer.end();
+  writeTurn.settle();
   decoder.close();
   receiver.ended(cause);
-  writer.end();
 }
 
 /** What a transport says of its peer goes into the log; what the system says ("connection reset by peer", in its own

@@ -7,7 +7,7 @@ import { encodeAcknowledgement, encodePacket } from "../packet/encoder.ts";
 import { addressFrame, type PublishFrameEncoder } from "../packet/publish_frame.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
 import type { ByteStream, PeerCertificate } from "../transport/byte_stream.ts";
-import { Outbound } from "./outbound.ts";
+import { Outbound, type OutboundOwner } from "./outbound.ts";
 import type { PacketObserver } from "./packet_observer.ts";
 import type {
   ClientPacket,
@@ -39,22 +39,19 @@ export interface WriterContext {
   readonly observer: PacketObserver | undefined;
 }
 
-export class PacketWriter implements PacketSink {
-  readonly remoteAddress: string;
-  readonly remoteHost: string;
-  readonly peerCertificate?: PeerCertificate;
+export class PacketWriter implements PacketSink, OutboundOwner {
   onRelief: (() => void) | undefined = undefined;
   /** Set by `accept`, read by the reader. */
   incoming: IncomingSettings | undefined = undefined;
-  /** For the observer: the Client Identifier once the Client is let in, before that the remote address. */
-  name: string;
   readonly #outbound: Outbound;
   #version: ProtocolVersion = 5;
   #frameVersion: 4 | 5 = 5;
   #maximumPacketSize = 0xffff_ffff;
   #requestProblemInformation = true;
   #aliases: OutgoingTopicAliases | undefined = undefined;
+  #clientId: string | undefined = undefined;
   #isClosing = false;
+  #hasEnded = false;
   #closeTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
   constructor(
@@ -63,25 +60,38 @@ export class PacketWriter implements PacketSink {
     readonly gate: ReadGate,
     readonly context: WriterContext,
   ) {
-    this.remoteAddress = stream.remoteAddress;
-    this.remoteHost = stream.remoteHost;
-    this.peerCertificate = stream.peerCertificate;
-    this.name = stream.remoteAddress;
-    this.#outbound = new Outbound(
-      stream,
-      context.writeTurn,
-      context.traffic,
-      context.limits.outboundMarkBytes,
-      () => {
-        this.gate.open(GateKeeper.Writer);
-        this.onRelief?.();
-      },
-      () => {
-        if (this.#isClosing) this.stream.endWriting();
-      },
-      // The reader sees the same connection fail and reports it; here it only has to be let go.
-      () => this.end(),
-    );
+    this.#outbound = new Outbound(stream, context.writeTurn, context.traffic, context.limits.outboundMarkBytes, this);
+  }
+
+  get remoteAddress(): string {
+    return this.stream.remoteAddress;
+  }
+
+  get remoteHost(): string {
+    return this.stream.remoteHost;
+  }
+
+  get peerCertificate(): PeerCertificate | undefined {
+    return this.stream.peerCertificate;
+  }
+
+  /** For the observer: the Client Identifier once the Client is let in, before that the remote address. */
+  get name(): string {
+    return this.#clientId ?? this.stream.remoteAddress;
+  }
+
+  relieved(): void {
+    this.gate.open(GateKeeper.Writer);
+    this.onRelief?.();
+  }
+
+  wroteAll(): void {
+    if (this.#isClosing) this.stream.endWriting();
+  }
+
+  /** The reader sees the same connection fail and reports it; here it only has to be let go. */
+  brokeWriting(): void {
+    this.end();
   }
 
   get outboundBytes(): number {
@@ -107,7 +117,7 @@ export class PacketWriter implements PacketSink {
 
   accept(incoming: IncomingSettings, clientId: string): void {
     this.incoming = incoming;
-    this.name = clientId;
+    this.#clientId = clientId;
   }
 
   send(packet: ServerPacket | ClientPacket): boolean {
@@ -222,8 +232,10 @@ export class PacketWriter implements PacketSink {
 
   /** Ends the Network Connection at once, whatever waits. */
   end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     this.#isClosing = true;
-    clearTimeout(this.#closeTimer);
+    if (this.#closeTimer !== undefined) clearTimeout(this.#closeTimer);
     this.#outbound.discard();
     this.stream.close();
     this.#openGate();

@@ -16,6 +16,7 @@ import { MalformedPacketError, ProtocolError } from "./errors.ts";
 import { checkFirstByte, type FirstByteTables, firstByteTables } from "./fixed_header.ts";
 import { decodePing, PINGREQ, PINGRESP } from "./ping.ts";
 import { PublishReader } from "./publish.ts";
+import { giveReadBuffer, READ_BUFFER_BYTES, takeReadBuffer } from "./read_buffers.ts";
 import { ReasonCode } from "./reason_code.ts";
 import { decodeSuback } from "./suback.ts";
 import { decodeSubscribe } from "./subscribe.ts";
@@ -30,16 +31,14 @@ export interface DecoderOptions {
   readonly userPropertiesMax: number;
 }
 
-/** An idle connection holds this much. */
-const INITIAL_BUFFER_BYTES = 1024;
-/** A busy one this much: with more, a read is no faster. */
+/** A busy connection holds this much: with more, a read is no faster. An idle one has READ_BUFFER_BYTES. */
 const BUSY_BUFFER_BYTES = 64 * 1024;
 /** A larger packet has a buffer of its own, and is read beyond its end by this much: the next one's head comes along. */
 const LOOK_AHEAD_BYTES = 4096;
 /** Buffers for what was announced and has not arrived, of all connections of the process together. While there is room, a
  * large packet has its whole buffer at once; then one that grows with what arrives, which takes copies. */
 const announcedBytes = new ByteBudget(64 * 1024 * 1024);
-/** Steps from the one to the other: 1, 8, 64 KiB. */
+/** Steps from the one to the other: 256 bytes, 2, 16, 64 KiB. */
 const GROWTH = 8;
 /** A read is quiet when it leaves the buffer filled to 1/16 at most; so many in a row make it small again. */
 const QUIET_SHARE = 16;
@@ -75,7 +74,7 @@ export class Decoder {
 
   readonly #options: DecoderOptions;
   readonly #firstBytes: FirstByteTables;
-  #buffer: Uint8Array = new Uint8Array(INITIAL_BUFFER_BYTES);
+  #buffer: Uint8Array = takeReadBuffer();
   #position = 0;
   #filled = 0;
   /** Bytes from `#position` on without which the packet there is not even looked at. */
@@ -115,13 +114,19 @@ export class Decoder {
     const size = this.#wantedSize();
     const unread = this.#filled - this.#position;
     if (size !== this.#buffer.length) {
-      this.#move(size < BUSY_BUFFER_BYTES ? new Uint8Array(size) : largeBuffers.take(size), 0, undefined);
+      const isSmall = size === READ_BUFFER_BYTES;
+      const buffer = isSmall
+        ? takeReadBuffer()
+        : size < BUSY_BUFFER_BYTES
+        ? new Uint8Array(size)
+        : largeBuffers.take(size);
+      this.#move(buffer, 0, undefined);
     } else if (unread > 0 && this.#position > 0) {
       this.#buffer.copyWithin(0, this.#position, this.#filled);
     }
     this.#position = 0;
     this.#filled = unread;
-    return this.#buffer.subarray(unread);
+    return unread === 0 ? this.#buffer : this.#buffer.subarray(unread);
   }
 
   /** Begins, goes on with or ends a buffer for one large packet. */
@@ -165,8 +170,9 @@ export class Decoder {
   /** What is unread goes to `front` in `buffer`; the former one is anybody's. */
   #move(buffer: Uint8Array, front: number, shared: SharedBuffer | undefined): void {
     buffer.set(this.#buffer.subarray(this.#position, this.#filled), front);
-    if (this.#shared === undefined) largeBuffers.giveBack(this.#buffer);
-    else this.#shared.release();
+    if (this.#shared !== undefined) this.#shared.release();
+    else if (this.#buffer.length === READ_BUFFER_BYTES) giveReadBuffer(this.#buffer);
+    else largeBuffers.giveBack(this.#buffer);
     this.#buffer = buffer;
     this.#shared = shared;
     this.#busy = false;
@@ -206,9 +212,9 @@ export class Decoder {
   #wantedSize(): number {
     const size = this.#buffer.length;
     const unread = this.#filled - this.#position;
-    if (this.#busy && size < BUSY_BUFFER_BYTES) return size * GROWTH;
-    if (this.#quietReads >= QUIET_READS && size > INITIAL_BUFFER_BYTES && unread < INITIAL_BUFFER_BYTES) {
-      return INITIAL_BUFFER_BYTES;
+    if (this.#busy && size < BUSY_BUFFER_BYTES) return Math.min(size * GROWTH, BUSY_BUFFER_BYTES);
+    if (this.#quietReads >= QUIET_READS && size > READ_BUFFER_BYTES && unread < READ_BUFFER_BYTES) {
+      return READ_BUFFER_BYTES;
     }
     return size;
   }

@@ -19,9 +19,11 @@ export interface SessionLimits {
   readonly queuedInMemoryBytesMax?: number;
 }
 
+/** Made for a session with its first one: most that come and go have none. */
+const NO_SUBSCRIPTIONS: ReadonlyMap<string, Subscription> = new Map();
+
 export class Session {
-  /** By full filter, with `$share/name/`. */
-  readonly subscriptions = new Map<string, Subscription>();
+  #subscriptions: Map<string, Subscription> | undefined = undefined;
   readonly window: OutgoingWindow;
   readonly incomingQoS2 = new IncomingQoS2();
   readonly pending: PendingQueue;
@@ -55,6 +57,20 @@ export class Session {
       queueBudget,
       limits.queuedInMemoryBytesMax,
     );
+  }
+
+  /** By full filter, with `$share/name/`. */
+  get subscriptions(): ReadonlyMap<string, Subscription> {
+    return this.#subscriptions ?? NO_SUBSCRIPTIONS;
+  }
+
+  /** In place of the one with the same full filter. */
+  addSubscription(subscription: Subscription): void {
+    (this.#subscriptions ??= new Map()).set(subscription.fullFilter, subscription);
+  }
+
+  removeSubscription(fullFilter: string): void {
+    this.#subscriptions?.delete(fullFilter);
   }
 
   /** It outlives its connection, so the store keeps it [MQTT-3.1.2-23]. */

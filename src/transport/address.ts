@@ -1,12 +1,12 @@
 /** Network addresses as text. Room: pure. @module */
 
+const LOOPBACK_V4 = /^127(\.(25[0-5]|2[0-4]\d|[01]?\d?\d)){3}$/;
+
 /** true for 127.0.0.0/8, ::1 and localhost, with or without brackets: addresses that only this machine can reach. */
 export function isLoopbackHost(host: string): boolean {
   const name = plainHost(host).toLowerCase();
   if (name === "localhost" || name === "::1" || name === "0:0:0:0:0:0:0:1") return true;
-  const parts = name.split(".");
-  return parts.length === 4 && parts[0] === "127" &&
-    parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256);
+  return LOOPBACK_V4.test(name);
 }
 
 /** Without brackets, and an IPv4 address that came through an IPv6 socket (`::ffff:10.0.0.1`) as IPv4: rules and logs
@@ -18,6 +18,6 @@ export function plainHost(host: string): string {
 }
 
 /** "127.0.0.1:1883", "[::1]:1883" */
-export function hostAndPort(host: string, port: number): string {
+export function hostAndPort(host: string, port: number | string): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

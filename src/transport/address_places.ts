@@ -10,7 +10,7 @@ const SHARE = 1 / 4;
 /** What arrivals are counted by; undefined: they are not. Programs on this machine could harm it in other ways, and a proxy
  * here brings clients of all addresses. */
 export function placeKey(remoteHost: string): string | undefined {
-  return parseNetwork(remoteHost) === undefined || isLoopbackHost(remoteHost) ? undefined : addressKey(remoteHost);
+  return isLoopbackHost(remoteHost) || parseNetwork(remoteHost) === undefined ? undefined : addressKey(remoteHost);
 }
 
 export class AddressPlaces {

@@ -1,6 +1,8 @@
 /** What sockets of every kind have in common: the loop of arrivals, and a `ByteStream` over a connection of Deno.
  * Room: the sockets of Deno; carries bytes only. @module */
 
+import { hostAndPort } from "./address.ts";
+import { ArrivalPace } from "./arrival_pace.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { ErrorReports } from "./error_reports.ts";
 import type { Listener } from "./listener.ts";
@@ -9,14 +11,6 @@ import type { Listener } from "./listener.ts";
  * of file descriptors does not spin. */
 const ACCEPT_PAUSE_MIN_MS = 5;
 const ACCEPT_PAUSE_MAX_MS = 500;
-
-/** Then everybody else has a turn. The runtime does 128 operations in a turn of its event loop, and those that can be done at
- * once come first: thousands that arrive together would use them up with their accepts, CONNECTs and CONNACKs, turn after
- * turn, and nothing of the clients that were here before would be read for a second. With 5,000 at once, p99 of the others
- * was 0.9 s without this and with 32, and some tens of milliseconds with 8 and less (single runs, on a machine that had
- * other work, too). With 4, about 1,700 a second can arrive. `setImmediate` is too soon: it is no turn for those who
- * wait. */
-const ARRIVALS_IN_A_ROW_MAX = 4;
 
 /** How an accept fails when the peer has reset its connection while it waited, on one system or another. It makes no
  * pause: whoever fills the queue with such connections would keep everybody else out for minutes. */
@@ -32,8 +26,8 @@ export interface SocketDoor<Conn> {
   readonly url: string;
   readonly isLoopback: boolean;
   readonly acceptor: Acceptor<Conn>;
-  /** @throws when the peer is gone already. */
-  streamOf(conn: Conn): ByteStream;
+  /** @param pace hears when something was read of it. @throws when the peer is gone already. */
+  streamOf(conn: Conn, pace: ArrivalPace): ByteStream;
 }
 
 export class SocketListener<Conn extends { close(): void }> implements Listener {
@@ -41,6 +35,7 @@ export class SocketListener<Conn extends { close(): void }> implements Listener 
   readonly isLoopback: boolean;
   readonly #door: SocketDoor<Conn>;
   readonly #reports: ErrorReports;
+  readonly #pace = new ArrivalPace();
   #closed = false;
   #endPause: (() => void) | undefined;
 
@@ -53,15 +48,18 @@ export class SocketListener<Conn extends { close(): void }> implements Listener 
 
   async serve(onConnection: (stream: ByteStream) => void, onError: (error: unknown) => void): Promise<void> {
     let pauseMs = ACCEPT_PAUSE_MIN_MS;
-    let inARow = 0;
     while (!this.#closed) {
       let stream: ByteStream | undefined;
       try {
-        stream = this.#streamOf(await this.#door.acceptor.accept());
+        const conn = await this.#door.acceptor.accept();
+        this.#pace.arrived();
+        stream = this.#streamOf(conn);
         pauseMs = ACCEPT_PAUSE_MIN_MS;
       } catch (error) {
         if (this.#closed) return;
-        if (!GONE_ERRORS.some((gone) => error instanceof gone)) {
+        // They take a place in the line, too, and say nothing.
+        if (isGone(error)) this.#pace.arrived();
+        else {
           this.#reports.add(error as Error, onError);
           await this.#pause(pauseMs);
           pauseMs = Math.min(pauseMs * 2, ACCEPT_PAUSE_MAX_MS);
@@ -70,17 +68,14 @@ export class SocketListener<Conn extends { close(): void }> implements Listener 
       }
       if (this.#closed) return stream?.close();
       if (stream !== undefined) onConnection(stream);
-      if (++inARow === ARRIVALS_IN_A_ROW_MAX) {
-        inARow = 0;
-        await this.#pause(0);
-      }
+      if (this.#pace.isFull) await this.#pace.room();
     }
   }
 
   /** @returns undefined when the peer has gone between its arrival and now. */
   #streamOf(conn: Conn): ByteStream | undefined {
     try {
-      return this.#door.streamOf(conn);
+      return this.#door.streamOf(conn, this.#pace);
     } catch {
       closeQuietly(conn);
       return undefined;
@@ -92,6 +87,7 @@ export class SocketListener<Conn extends { close(): void }> implements Listener 
     this.#closed = true;
     closeQuietly(this.#door.acceptor);
     this.#endPause?.();
+    this.#pace.end();
   }
 
   #pause(ms: number): Promise<void> {
@@ -107,13 +103,23 @@ export class SocketListener<Conn extends { close(): void }> implements Listener 
 
 export class SocketStream implements ByteStream {
   readonly #conn: Deno.Conn;
+  /** Until something was read. */
+  #pace: ArrivalPace | undefined;
+  readonly #round: number;
 
-  constructor(conn: Deno.Conn, readonly remoteAddress: string, readonly remoteHost: string) {
+  /** @param remotePort what tells connections of one host apart. @param pace of the door that it came through, if it did. */
+  constructor(conn: Deno.Conn, readonly remoteHost: string, readonly remotePort: number | string, pace?: ArrivalPace) {
     this.#conn = conn;
+    this.#pace = pace;
+    this.#round = pace?.round ?? 0;
+  }
+
+  get remoteAddress(): string {
+    return hostAndPort(this.remoteHost, this.remotePort);
   }
 
   read(into: Uint8Array): Promise<number | null> {
-    return this.#conn.read(into);
+    return this.#pace === undefined ? this.#conn.read(into) : this.#readFirst(into);
   }
 
   write(bytes: Uint8Array): Promise<number> {
@@ -127,8 +133,26 @@ export class SocketStream implements ByteStream {
   }
 
   close(): void {
+    this.#heard();
     closeQuietly(this.#conn);
   }
+
+  async #readFirst(into: Uint8Array): Promise<number | null> {
+    try {
+      return await this.#conn.read(into);
+    } finally {
+      this.#heard();
+    }
+  }
+
+  #heard(): void {
+    this.#pace?.heard(this.#round);
+    this.#pace = undefined;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return GONE_ERRORS.some((gone) => error instanceof gone);
 }
 
 function closeQuietly(resource: { close(): void }): void {

@@ -2,6 +2,7 @@
  * Room: the sockets of Deno; carries bytes only. @module */
 
 import { hostAndPort, isLoopbackHost, plainHost } from "./address.ts";
+import type { ArrivalPace } from "./arrival_pace.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import type { Listener } from "./listener.ts";
 import { type Acceptor, SocketListener, SocketStream } from "./socket.ts";
@@ -37,10 +38,9 @@ export class TcpListener extends SocketListener<Deno.TcpConn> {
   }
 }
 
-function streamOf(conn: Deno.TcpConn): ByteStream {
+function streamOf(conn: Deno.TcpConn, pace?: ArrivalPace): ByteStream {
   const { hostname, port } = conn.remoteAddr;
-  const host = plainHost(hostname);
   // The writer gathers a turn's packets by itself; waiting for more would only add a delay (RFC 896).
   conn.setNoDelay(true);
-  return new SocketStream(conn, hostAndPort(host, port), host);
+  return new SocketStream(conn, plainHost(hostname), port, pace);
 }

@@ -40,7 +40,7 @@ export function requireUnixSockets(path: string, system: typeof Deno.build.os): 
 
 /** For clients and tests. */
 export async function connectUnix(path: string): Promise<ByteStream> {
-  return new SocketStream(await Deno.connect({ transport: "unix", path }), `unix:${path}`, "unix");
+  return new SocketStream(await Deno.connect({ transport: "unix", path }), "unix", path);
 }
 
 class UnixListener extends SocketListener<Deno.UnixConn> {
@@ -51,7 +51,7 @@ class UnixListener extends SocketListener<Deno.UnixConn> {
       url: `unix:${path}`,
       isLoopback: true,
       acceptor,
-      streamOf: (conn) => new SocketStream(conn, `unix:${++arrivals}`, "unix"),
+      streamOf: (conn, pace) => new SocketStream(conn, "unix", ++arrivals, pace),
     });
     this.#path = path;
     try {

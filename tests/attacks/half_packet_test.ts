@@ -85,7 +85,7 @@ Deno.test("A claimed Remaining Length allocates nothing: the buffer follows what
   feed(CONNECT);
   decoder.maximumPacketSize = 268_435_460;
   feed(wire("30 ff ff ff 7f  00 01 'a'"));
-  assertEquals(decoder.bufferBytes, KiB);
+  assert(decoder.bufferBytes <= KiB, `${decoder.bufferBytes} for a Fixed Header`);
   feed(new Uint8Array(200 * KiB));
   assert(decoder.bufferBytes <= 512 * KiB, `${decoder.bufferBytes} for 200 KiB`);
 });

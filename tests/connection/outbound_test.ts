@@ -17,9 +17,11 @@ function make(markBytes = 1000) {
     writeTurn,
     traffic,
     markBytes,
-    () => calls.push("relief"),
-    () => calls.push("written"),
-    () => calls.push("broken"),
+    {
+      relieved: () => calls.push("relief"),
+      wroteAll: () => calls.push("written"),
+      brokeWriting: () => calls.push("broken"),
+    },
   );
   return { stream, writeTurn, traffic, calls, outbound };
 }

@@ -4,6 +4,7 @@ import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { type ControlPacket, Decoder, PeerError, ProtocolError, type PublishPacket } from "../../src/packet/mod.ts";
 import { FRONT_BYTES } from "../../src/packet/application_message.ts";
 import { pooledSize } from "../../src/base/buffer_pool.ts";
+import { READ_BUFFER_BYTES } from "../../src/packet/read_buffers.ts";
 import { assertDecodeError, decodeAll, decoder, feed, plain, wire } from "./support.ts";
 
 const KIB = 1024;
@@ -42,10 +43,10 @@ Deno.test("Decoder.next() gives the same packets at every size of read", () => {
 
 Deno.test("Decoder.next() gives all packets of one read, and then undefined", () => {
   const to = decoder();
-  const bytes = wire("c0 00".repeat(400));
+  const bytes = wire("c0 00".repeat(100));
   to.room().set(bytes);
   to.received(bytes.length);
-  for (let i = 0; i < 400; i++) assertEquals(to.next(), { type: 12 });
+  for (let i = 0; i < 100; i++) assertEquals(to.next(), { type: 12 });
   assertEquals(to.next(), undefined);
   assertEquals(to.next(), undefined);
   assertEquals(to.pendingBytes, 0);
@@ -141,7 +142,7 @@ Deno.test("a packet beyond the bound fails with its Fixed Header, before anythin
     to.received(3);
     const error = assertThrows(() => to.next(), ProtocolError);
     assertEquals([error.reasonCode, error.statement], [0x95, "MQTT-3.2.2-15"]);
-    assertEquals(to.bufferBytes, 1024);
+    assertEquals(to.bufferBytes, READ_BUFFER_BYTES);
   }
 });
 
@@ -181,7 +182,7 @@ Deno.test("[MQTT-3.1.2-24] a Server's packet beyond the bound of the client is r
 
 Deno.test("Decoder.room() grows with what arrives, not with what a Remaining Length claims", () => {
   const to = decoder({ maximumPacketSize: 300_000_000 });
-  assertEquals(to.room().length, 1024);
+  assertEquals(to.room().length, READ_BUFFER_BYTES);
   to.room().set(wire("30 fc ff ff 7f 00 01 61")); // claims 268,435,452 bytes
   to.received(7);
   assertEquals(to.next(), undefined);
@@ -224,14 +225,16 @@ function read(to: Decoder, count: number): void {
   while (to.next() !== undefined);
 }
 
-Deno.test("Decoder.room() is 1 KiB at first, 64 KiB for a busy connection, and 1 KiB again for an idle one", () => {
+Deno.test("Decoder.room() is small at first, 64 KiB for a busy connection, and small again for an idle one", () => {
   const to = decoder();
-  assertEquals(to.room().length, KIB);
-  read(to, KIB - 2);
-  assertEquals(to.room().length, KIB);
-  read(to, KIB);
-  assertEquals(to.room().length, 8 * KIB);
-  read(to, 8 * KIB);
+  assertEquals(to.room().length, READ_BUFFER_BYTES);
+  read(to, READ_BUFFER_BYTES - 2);
+  assertEquals(to.room().length, READ_BUFFER_BYTES);
+  read(to, READ_BUFFER_BYTES);
+  assertEquals(to.room().length, 2 * KIB);
+  read(to, 2 * KIB);
+  assertEquals(to.room().length, 16 * KIB);
+  read(to, 16 * KIB);
   assertEquals(to.room().length, 64 * KIB);
   for (let i = 0; i < 5; i++) read(to, 64 * KIB);
   assertEquals(to.room().length, 64 * KIB);
@@ -239,34 +242,61 @@ Deno.test("Decoder.room() is 1 KiB at first, 64 KiB for a busy connection, and 1
   for (let i = 0; i < 20; i++) read(to, i % 7 === 6 ? 32 * KIB : 2);
   assertEquals(to.room().length, 64 * KIB);
   for (let i = 0; i < 8; i++) read(to, 2);
-  assertEquals(to.room().length, KIB);
+  assertEquals(to.room().length, READ_BUFFER_BYTES);
 });
 
 Deno.test("Decoder.trim() makes the buffer small at once, and keeps what is not a packet yet", () => {
   const to = decoder();
-  read(to, KIB);
-  read(to, 8 * KIB);
-  read(to, 64 * KIB);
+  read(to, READ_BUFFER_BYTES);
+  read(to, 2 * KIB);
   to.room().set(wire("40 02"));
   to.received(2);
   assertEquals(to.next(), undefined);
   to.trim();
-  assertEquals(to.bufferBytes, KIB);
+  assertEquals(to.bufferBytes, READ_BUFFER_BYTES);
   to.room().set([0x12, 0x34]);
   to.received(2);
   assertEquals(to.next(), { type: 4, packetIdentifier: 0x1234, reasonCode: 0, properties: {} });
 });
 
+Deno.test("small read buffers serve one Decoder after the other, and never two at once", () => {
+  const buffers = new Set<Uint8Array>();
+  const decoders = Array.from({ length: 1000 }, () => decoder());
+  for (const to of decoders) {
+    const room = to.room();
+    assertEquals([room.length, buffers.has(room)], [READ_BUFFER_BYTES, false]);
+    room.fill(buffers.size);
+    buffers.add(room);
+  }
+  let number = 0;
+  for (const buffer of buffers) assertEquals(new Set(buffer), new Set([number++ & 0xff]));
+  // One grows, one shrinks, one ends: each buffer is given back once.
+  read(decoders[0], READ_BUFFER_BYTES);
+  assertEquals(decoders[0].room().length, 2 * KIB);
+  const taken = decoder();
+  assertEquals(buffers.has(taken.room()), true, "of the one that grew");
+  decoders[0].close();
+  decoders[1].close();
+  const next = decoder();
+  assertEquals(buffers.has(next.room()) && next.room() !== taken.room(), true, "of the one that ended");
+  assertEquals(buffers.has(decoder().room()), false);
+});
+
 Deno.test("Decoder.trim() never loses bytes that do not fit into the small buffer", () => {
   const to = decoder({ version: 4 });
-  read(to, KIB);
+  read(to, READ_BUFFER_BYTES);
   const frame = wire(`30 [ "a" 5000*62 ]`);
-  to.room().set(frame.subarray(0, 3000));
-  to.received(3000);
+  to.room().set(frame.subarray(0, 2000));
+  to.received(2000);
   assertEquals(to.next(), undefined);
   to.trim();
-  to.room().set(frame.subarray(3000));
-  to.received(frame.length - 3000);
+  for (let at = 2000; at < frame.length;) {
+    const room = to.room();
+    const part = frame.subarray(at, at + room.length);
+    room.set(part);
+    to.received(part.length);
+    at += part.length;
+  }
   assertEquals((to.next() as PublishPacket).message.payloadBytes, 5000);
 });
 

@@ -1,6 +1,6 @@
 /** Opens a Network Connection over TLS with the engine of Deno: another one than that of our broker and our client. @module */
 
-import { hostAndPort, plainHost } from "../../src/transport/address.ts";
+import { plainHost } from "../../src/transport/address.ts";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
 import { SocketStream } from "../../src/transport/socket.ts";
 
@@ -30,5 +30,5 @@ export async function connectTls(host: string, port: number, options: ConnectTls
     conn.close();
     throw error;
   }
-  return new SocketStream(conn, hostAndPort(plainHost(host), port), plainHost(host));
+  return new SocketStream(conn, plainHost(host), port);
 }
