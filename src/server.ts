@@ -20,6 +20,7 @@ import { PublishFrameEncoder } from "./packet/publish_frame.ts";
 import { ForgetfulStore } from "./persistence/forgetful_store.ts";
 import { SqliteStore } from "./persistence/sqlite_store.ts";
 import type { Store } from "./persistence/store.ts";
+import type { StoreThread } from "./persistence/thread_handle.ts";
 import { AddressPlaces, placeKey } from "./transport/address_places.ts";
 import type { ByteStream } from "./transport/byte_stream.ts";
 import { ErrorReports } from "./transport/error_reports.ts";
@@ -61,6 +62,8 @@ export interface ServerParts {
   readonly store?: Store;
   /** Begin with an empty store although a damaged one was set aside in `config.dataDir`. Default: false. */
   readonly newStore?: boolean;
+  /** One that was begun earlier, to save time; whoever began it ends it if the server does not start. */
+  readonly storeThread?: StoreThread;
   /** Default: those of the configuration. What comes through others is judged as through the first of those. */
   readonly listeners?: readonly Listener[];
   /** Default: by the accounts, and by what the configuration says of each listener. */
@@ -104,10 +107,19 @@ export async function startServer(
     await store?.close(); // it may hold a lock, or a thread that keeps the process alive
   };
   try {
-    store = parts.store ?? await openStore(config, clock, parts.newStore);
+    // Both at the same time: each waits for a thread of its own. But if the folder is another broker's, not even begun.
+    const opening = parts.store ?? openStore(config, clock, parts);
     // Who says both by itself needs no accounts.
     const needsAccess = parts.authenticator === undefined || parts.authorizer === undefined;
-    access = needsAccess ? await openAccess(doors, config, clock, log) : undefined;
+    const [storeOpened, accessOpened] = await Promise.allSettled([
+      opening,
+      needsAccess ? openAccess(doors, config, clock, log) : undefined,
+    ]);
+    // The other one has to be closed when one of them fails.
+    if (accessOpened.status === "fulfilled") access = accessOpened.value;
+    if (storeOpened.status === "rejected") throw storeOpened.reason;
+    store = storeOpened.value;
+    if (accessOpened.status === "rejected") throw accessOpened.reason;
   } catch (error) {
     await giveUp();
     throw error;
@@ -251,10 +263,11 @@ function asConfigured(listener: Listener, config: Config): OpenListener {
   return { listener, config: resolveListeners({ ...config, listeners: undefined, mqtt: true })[0] };
 }
 
-function openStore(config: Config, clock: Clock, newStore = false): Promise<Store> {
+/** @throws at once when the data folder cannot be had. */
+function openStore(config: Config, clock: Clock, { newStore, storeThread }: ServerParts): Promise<Store> {
   const { durability, dataDir } = config;
   if (durability === "off") return Promise.resolve(new ForgetfulStore());
-  return SqliteStore.open(dataDir, { durability, clock, newStore });
+  return SqliteStore.open(dataDir, { durability, clock, newStore, thread: storeThread });
 }
 
 const randomWords = new Uint32Array(256);

@@ -81,6 +81,14 @@ async function runCommand(commandLine: CommandLine, terminal: Terminal): Promise
   if (commandLine.newStore && loaded.config.durability === "off") {
     throw new UsageError("--new-store means nothing with durability off, which keeps no store; leave one of them out");
   }
-  const { serve } = await import("./serve.ts");
-  return await serve(loaded.config, commandLine.newStore, terminal);
+  const { newStore } = commandLine;
+  // The store's thread takes as long to begin as the broker to be loaded.
+  const { StoreThread } = await import("../persistence/thread_handle.ts");
+  const storeThread = loaded.config.durability === "off" ? undefined : new StoreThread();
+  try {
+    const { serve } = await import("./serve.ts");
+    return await serve(loaded.config, { newStore, storeThread }, terminal);
+  } finally {
+    storeThread?.end();
+  }
 }

@@ -3,7 +3,7 @@
 import { closeLog, configureLog, flushLog, getLog, type Log, START_ROOM } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
 import { hasStore } from "../persistence/data_folder.ts";
-import { startServer } from "../server.ts";
+import { type ServerParts, startServer } from "../server.ts";
 import { ExitCode } from "./arguments.ts";
 import { STOP_SIGNALS } from "./platform.ts";
 import { explainLogFileError, explainStartError, startReport } from "./start_report.ts";
@@ -12,8 +12,10 @@ import type { Terminal } from "./terminal.ts";
 /** What a shell reports for a program that ended by Ctrl+C: 128 + SIGINT. */
 const INTERRUPTED = 130;
 
-/** @param newStore begin with an empty store although a damaged one was set aside. */
-export async function serve(config: Config, newStore: boolean, terminal: Terminal): Promise<ExitCode> {
+export type ServeParts = Pick<ServerParts, "newStore" | "storeThread">;
+
+/** @param parts `newStore`: begin with an empty store although a damaged one was set aside. */
+export async function serve(config: Config, parts: ServeParts, terminal: Terminal): Promise<ExitCode> {
   try {
     await configureLog(config.log);
   } catch (error) {
@@ -21,17 +23,17 @@ export async function serve(config: Config, newStore: boolean, terminal: Termina
     return ExitCode.Failed;
   }
   try {
-    return await runBroker(config, newStore, terminal, getLog(START_ROOM));
+    return await runBroker(config, parts, terminal, getLog(START_ROOM));
   } finally {
     await closeLog();
   }
 }
 
 /** @param log of the start report: into the log file; the terminal shows it anyway. */
-async function runBroker(config: Config, newStore: boolean, terminal: Terminal, log: Log): Promise<ExitCode> {
+async function runBroker(config: Config, parts: ServeParts, terminal: Terminal, log: Log): Promise<ExitCode> {
   let server;
   try {
-    server = await startServer(config, getLog("broker"), { newStore });
+    server = await startServer(config, getLog("broker"), parts);
   } catch (error) {
     const line = explainStartError(error);
     log.error(line);

@@ -32,6 +32,8 @@ export interface SqliteStoreOptions {
   readonly clock: Clock;
   /** Begin with an empty file although a damaged one was set aside. Default: false. */
   readonly newStore?: boolean;
+  /** One that was begun earlier, to save time; whoever began it ends it if this fails. Default: one of its own. */
+  readonly thread?: StoreThread;
   /** Milliseconds between two looks at the machine's clock and at the file itself. Default: 10,000. */
   readonly lookMs?: number;
 }
@@ -71,11 +73,14 @@ export class SqliteStore implements Store {
   #closing: Promise<void> | undefined = undefined;
 
   /** Opens the store in the folder `path`; makes both if they are not there.
-   * @throws DataFolderError, which says what to do: another broker uses the folder, it cannot be written, the file is
-   * damaged (it is set aside then) or of a later version. */
-  static async open(path: string, options: SqliteStoreOptions): Promise<SqliteStore> {
-    const folder = DataFolder.open(path, { newStore: options.newStore ?? false });
-    const thread = new StoreThread();
+   * @throws DataFolderError, which says what to do: at once when another broker uses the folder or it cannot be written;
+   * later when the file is damaged (it is set aside then) or of a later version. */
+  static open(path: string, options: SqliteStoreOptions): Promise<SqliteStore> {
+    return SqliteStore.#openIn(DataFolder.open(path, { newStore: options.newStore ?? false }), options);
+  }
+
+  static async #openIn(folder: DataFolder, options: SqliteStoreOptions): Promise<SqliteStore> {
+    const thread = options.thread ?? new StoreThread();
     const answer = await thread.ask({ kind: "open", file: folder.storeFile, durability: options.durability });
     if (answer.kind === "opened") return new SqliteStore(folder, thread, answer, options);
     await thread.close();

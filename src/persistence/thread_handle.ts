@@ -41,6 +41,11 @@ export class StoreThread {
     });
   }
 
+  /** At once, whatever it does. A no-op after `close`. */
+  end(): void {
+    this.#worker.terminate();
+  }
+
   /** When it has answered what it was told before, and has let the file go. */
   async close(): Promise<void> {
     if (this.#endedBy === undefined) {
