@@ -15,6 +15,7 @@ import type { AccessContext, AccessSize } from "../bench/scenarios/access/scenar
 import { linesOf, ratioOf } from "../bench/scenarios/access/table.ts";
 import { Storm } from "../bench/scenarios/load/storm.ts";
 import { SCENARIOS } from "../bench/scenarios/scenarios.ts";
+import { measureStarts } from "../bench/scenarios/start.ts";
 import { RawClient } from "./crash/raw_client.ts";
 
 const TINY = {
@@ -53,6 +54,13 @@ for (const scenario of SCENARIOS) {
     assertEquals(tableOf([scenario], runs).length, 3 + rows.length);
   });
 }
+
+Deno.test("bench:start measures each start of a broker", async () => {
+  const starts = await measureStarts(2);
+  assertEquals(starts.length, 2);
+  // No process is there in less, and one that takes longer has not started (BrokerProcess).
+  assert(starts.every((ms) => ms > 1 && ms < 60_000), String(starts));
+});
 
 Deno.test("bench:durable: each scenario is the load that it says", () => {
   const shapes = SCENARIOS.map(({ id, rounds, load }) => {
