@@ -59,7 +59,11 @@ export function largeOutboundWorkload(kind: "copied" | "shared", frames: number)
   const writeTurn = new WriteTurn(1 << 30);
   const traffic = new Traffic();
   let written = () => {};
-  const outbound = new Outbound(sink, writeTurn, traffic, 1 << 30, () => {}, () => written(), () => {});
+  const outbound = new Outbound(sink, writeTurn, traffic, 1 << 30, {
+    relieved: () => {},
+    wroteAll: () => written(),
+    brokeWriting: () => {},
+  });
   const head = new Uint8Array(HEAD_BYTES);
   const payloads = Array.from({ length: frames }, () => new SharedBuffer(new Uint8Array(512 + PAYLOAD_BYTES)));
   return async () => {
