@@ -10,6 +10,7 @@ import { checkOf, SEQUENCE_AT, TOPIC_CHECK_AT, TopicList } from "../bench/growth
 import { RawClient } from "../bench/growth/load/raw_client.ts";
 import { connectionsPossible } from "../bench/growth/machine_limits.ts";
 import { chartsOf, growthTable } from "../bench/growth/report.ts";
+import { pageText, readKept, textIn } from "../bench/growth/kept.ts";
 import { runTiny } from "../bench/growth/runner.ts";
 import { growthOf, wordOf } from "../bench/growth/slope.ts";
 import { onePair, Stage } from "../bench/growth/stage.ts";
@@ -91,7 +92,15 @@ Deno.test("growthTable() and chartsOf() show each line that has figures, and no 
     ...{ series, x, figures: { cost }, verified: 1, problems: [] },
   });
   const curve: Curve = {
-    ...{ id: "size", title: "Size", x: "bytes", series: ["one", "two"], points: [1, 10], tinyPoint: 1 },
+    ...{
+      id: "size",
+      title: "Size",
+      x: "bytes",
+      about: "A size.",
+      series: ["one", "two"],
+      points: [1, 10],
+      tinyPoint: 1,
+    },
     charts: [{ id: "", title: "Cost", figure: "cost", y: "µs" }, {
       id: "memory",
       title: "m",
@@ -110,6 +119,29 @@ Deno.test("growthTable() and chartsOf() show each line that has figures, and no 
   assertEquals([...charts.keys()], ["size.svg"]);
   for (const text of ["one", "two", "Cost", "Broker on one core; a machine"]) {
     assert(charts.get("size.svg")!.includes(`>${text}<`), text);
+  }
+});
+
+/** As the gate wants pages to be. */
+async function formatted(text: string): Promise<string> {
+  const args = ["fmt", "--ext", "md", "-"];
+  const cwd = new URL("../", import.meta.url);
+  const fmt = new Deno.Command(Deno.execPath(), { args, cwd, stdin: "piped", stdout: "piped" }).spawn();
+  const input = fmt.stdin.getWriter();
+  await input.write(new TextEncoder().encode(text));
+  await input.close();
+  return new TextDecoder().decode((await fmt.output()).stdout).trim();
+}
+
+Deno.test("docs/growth.md and its charts are those of what is kept", async () => {
+  const kept = await readKept();
+  const page = await Deno.readTextFile(new URL("../docs/growth.md", import.meta.url));
+  assertEquals(textIn(page), await formatted(pageText(kept)));
+  for (const measured of kept) {
+    for (const name of chartsOf(CURVES.find(({ id }) => id === measured.id)!, measured).keys()) {
+      assert(page.includes(`(charts/${name})`), name);
+      assert((await Deno.stat(new URL(`../docs/charts/${name}`, import.meta.url))).isFile);
+    }
   }
 });
 

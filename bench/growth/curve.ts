@@ -33,6 +33,8 @@ export interface Curve {
   readonly title: string;
   /** What grows. */
   readonly x: string;
+  /** For people: what is measured, and why the line is as it is. */
+  readonly about: string;
   readonly series: readonly string[];
   /** Ascending. */
   readonly points: readonly number[];

@@ -2,7 +2,11 @@
  * wrong command line. @module */
 
 import { parseArgs } from "node:util";
+import { VERSION } from "../../src/config/version.ts";
+import { thisCommit, thisMachine } from "../scenarios/compare/machine.ts";
+import { lastCore } from "../scenarios/pinned.ts";
 import { CURVES } from "./curves.ts";
+import { keep, readCurves, saveCurves } from "./kept.ts";
 import { chartsOf, growthTable } from "./report.ts";
 import { endPoint, runCurve, runTiny } from "./runner.ts";
 import type { MeasuredCurve } from "./curve.ts";
@@ -23,6 +27,7 @@ Options:
   --json FILE     write what was measured into this file; curves that are in it already and not measured now stay
   --charts DIR    draw the curves into this folder, as SVG
   --from FILE     measure nothing: draw and tell what --json wrote
+  --keep          keep it in bench/results for this version, and show it in docs/growth.md
   --lock FILE     keep this file locked while a point is measured
   --help          show this help
 
@@ -33,11 +38,15 @@ interface Options {
   readonly curves: typeof CURVES;
   readonly points?: number[];
   readonly rounds: number;
-  readonly values: { json?: string; charts?: string; from?: string; lock?: string; tiny?: boolean; help?: boolean };
-}
-
-interface GrowthFile {
-  readonly curves: readonly MeasuredCurve[];
+  readonly values: {
+    json?: string;
+    charts?: string;
+    from?: string;
+    lock?: string;
+    tiny?: boolean;
+    keep?: boolean;
+    help?: boolean;
+  };
 }
 
 /** @throws RangeError, or TypeError for an option that is not known. */
@@ -45,7 +54,7 @@ function parseOptions(args: string[]): Options {
   const text = { type: "string" } as const;
   const flag = { type: "boolean" } as const;
   const options = { curve: text, points: text, rounds: text, json: text, charts: text, from: text, lock: text };
-  const { values } = parseArgs({ args, options: { ...options, tiny: flag, help: flag } });
+  const { values } = parseArgs({ args, options: { ...options, tiny: flag, keep: flag, help: flag } });
   const names = values.curve?.split(",") ?? IDS;
   const unknown = names.find((name) => !IDS.includes(name));
   if (unknown !== undefined) throw new RangeError(`--curve: "${unknown}" is none of ${IDS.join(", ")}`);
@@ -60,17 +69,11 @@ function whole(option: string, text: string): number {
   return value;
 }
 
+/** A sentence for people who ask "where". */
 function machineText(): string {
-  return `${navigator.hardwareConcurrency} cores (${Deno.build.os}, ${Deno.build.arch}), Deno ${Deno.version.deno}`;
-}
-
-async function readFile(file: string): Promise<GrowthFile | undefined> {
-  try {
-    return JSON.parse(await Deno.readTextFile(file)) as GrowthFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const loadCore = lastCore();
+  const { cpu, cores, system, deno, pinning } = thisMachine(loadCore === undefined ? undefined : 0, loadCore);
+  return `version ${VERSION} (${thisCommit()}), ${cores} cores of ${cpu}, ${system}, Deno ${deno}; ${pinning}`;
 }
 
 async function draw(measured: MeasuredCurve, folder: string | undefined): Promise<void> {
@@ -78,13 +81,6 @@ async function draw(measured: MeasuredCurve, folder: string | undefined): Promis
   await Deno.mkdir(folder, { recursive: true });
   const curve = CURVES.find(({ id }) => id === measured.id)!;
   for (const [name, svg] of chartsOf(curve, measured)) await Deno.writeTextFile(`${folder}/${name}`, svg);
-}
-
-/** In the place of what the file has of this curve. */
-async function save(measured: MeasuredCurve, file: string): Promise<void> {
-  const before = (await readFile(file))?.curves ?? [];
-  const curves = IDS.flatMap((id) => [measured, ...before].find((one) => one.id === id) ?? []);
-  await Deno.writeTextFile(file, JSON.stringify({ curves } satisfies GrowthFile, null, 2) + "\n");
 }
 
 async function main(args: string[]): Promise<number> {
@@ -111,12 +107,12 @@ async function main(args: string[]): Promise<number> {
   const machine = machineText();
   const done: MeasuredCurve[] = [];
   if (values.from !== undefined) {
-    const read = await readFile(values.from);
-    if (read === undefined) {
+    const read = await readCurves(values.from);
+    if (read.length === 0) {
       console.error(`--from: there is no ${values.from}.\nSee --help.`);
       return 2;
     }
-    done.push(...read.curves.filter(({ id }) => curves.some((curve) => curve.id === id)));
+    done.push(...read.filter(({ id }) => curves.some((curve) => curve.id === id)));
     for (const measured of done) await draw(measured, values.charts);
   } else {
     for (const curve of curves) {
@@ -126,9 +122,10 @@ async function main(args: string[]): Promise<number> {
       done.push(measured);
       // One after the other: what is interrupted keeps what it has.
       await draw(measured, values.charts);
-      if (values.json !== undefined) await save(measured, values.json);
+      if (values.json !== undefined) await saveCurves([measured], values.json);
     }
   }
+  if (values.keep) await keep(done);
   console.log(growthTable(CURVES, done));
   const all = done.flatMap(({ id, points }) => points.map((point) => ({ id, ...point })));
   const problems = all.flatMap(({ id, series, x, problems }) =>

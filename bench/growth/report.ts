@@ -21,18 +21,22 @@ export function linesOf(chart: CurveChart, curve: Curve, measured: MeasuredCurve
 /** @returns the names of files, and what is in them. */
 export function chartsOf(curve: Curve, measured: MeasuredCurve): Map<string, string> {
   const files = new Map<string, string>();
-  const subtitle = `Broker on one core; ${measured.machine}`;
-  for (const chart of curve.charts) {
+  const subtitle = measured.machine;
+  for (const { file, chart } of chartNames(curve)) {
     const series = [...linesOf(chart, curve, measured)].map(([name, points]) => ({
       ...{ name, points, isDashed: name.includes("no match cache") },
     }));
     if (series.length === 0) continue;
     const x = { name: curve.x, isLog: true };
     const y = { name: chart.y, isLog: chart.isLog, min: chart.isLog ? undefined : 0 };
-    const name = chart.id === "" ? curve.id : `${curve.id}-${chart.id}`;
-    files.set(`${name}.svg`, lineChart({ title: chart.title, subtitle, x, y, series }));
+    files.set(file, lineChart({ title: chart.title, subtitle, x, y, series }));
   }
   return files;
+}
+
+/** @returns the name of each chart's file, and its title. */
+export function chartNames(curve: Curve): { file: string; chart: CurveChart }[] {
+  return curve.charts.map((chart) => ({ file: `${curve.id}${chart.id === "" ? "" : `-${chart.id}`}.svg`, chart }));
 }
 
 /** How each line grows, for people: a table in Markdown. */

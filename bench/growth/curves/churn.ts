@@ -18,6 +18,8 @@ export const CHURN: Curve = {
   id: "churn",
   title: "Clients that come and go",
   x: "changes a second",
+  about: "Ten pairs exchange 1,000 messages a second beside 10,000 filters, while others subscribe and unsubscribe, " +
+    "or connect and disconnect. Each change of a subscription makes the broker look anew where messages go.",
   series: [SUBSCRIPTIONS, CONNECTIONS],
   points: [1, 100, 1000, 3000, 10_000],
   tinyPoint: 100,

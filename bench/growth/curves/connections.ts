@@ -16,6 +16,8 @@ export const CONNECTIONS: Curve = {
   id: "connections",
   title: "Connections",
   x: "connections",
+  about: "Idle connections with a session and a subscription each beside one flow; and a flow that is spread over " +
+    "all connections, so that each message is a read and a write of its own.",
   series: [BESIDE, SPREAD],
   points: [10, 1000, 5000, 10_000, MOST].filter((count) => count <= MOST),
   tinyPoint: 4,

@@ -22,6 +22,8 @@ export const DEPTH: Curve = {
   id: "depth",
   title: "Depth of topics",
   x: "levels of the topic",
+  about: "A hundred topics in turn, longer and longer. A topic that is known costs its bytes only; the dashed lines " +
+    "look each message up in the trie, level by level.",
   series: Object.keys(FILTERS),
   points: [1, 4, 16, 64, 128],
   tinyPoint: 3,

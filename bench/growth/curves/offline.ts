@@ -18,6 +18,8 @@ export const OFFLINE: Curve = {
   id: "offline",
   title: "Sessions that are offline",
   x: "sessions whose clients are away",
+  about: "Sessions whose clients are away, each with messages in its queue, in memory: what a message for one of " +
+    "them costs, what each copy of a message for all of them costs, and what others pay.",
   series: [OTHERS, ONE, ALL],
   points: [1, 100, 1000, 10_000, 100_000],
   tinyPoint: 5,

@@ -11,6 +11,8 @@ export const PAYLOAD: Curve = {
   id: "payload",
   title: "Payload size",
   x: "bytes of payload",
+  about: "One publisher, one subscriber. Small messages share reads and writes; from some KiB on it is the bytes " +
+    "that count.",
   series: Object.keys(QOS),
   points: [16, 256, 4096, 65_536, 1_048_576, 10_485_760],
   tinyPoint: 1000,

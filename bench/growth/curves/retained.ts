@@ -25,6 +25,8 @@ export const RETAINED: Curve = {
   id: "retained",
   title: "Retained messages",
   x: "retained messages",
+  about: "Ten pairs exchange 1,000 messages a second while another client subscribes again and again, and gets what " +
+    "is retained, in slices.",
   series: Object.keys(FILTERS),
   points: [1000, 10_000, 100_000, 1_000_000],
   tinyPoint: 100,

@@ -40,6 +40,9 @@ export const SUBSCRIPTIONS: Curve = {
   id: "subscriptions",
   title: "Subscriptions",
   x: "filters in the broker",
+  about: "A hundred topics in turn, one subscriber that gets all of them, and others that hold the rest of the " +
+    "filters, none of which match. While a topic is in the match cache the trie is not asked; the dashed lines " +
+    "are without that cache, a look into the trie for each message.",
   series: Object.keys(KINDS).flatMap((kind) => [kind, kind + NO_CACHE]),
   points: [1, 1000, 100_000, 1_000_000],
   tinyPoint: 20,
