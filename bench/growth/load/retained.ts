@@ -7,6 +7,7 @@ const PAYLOAD_BYTES = 64;
 /** Asked about after so many, so that they do not wait in memory. */
 const BURST = 5000;
 const RETAIN = 1;
+const STALL_MS = 10_000;
 
 /** Publishes one under each name. @returns when the broker has them all. */
 export async function retain(port: number, count: number, nameOf: (index: number) => string): Promise<void> {
@@ -36,11 +37,18 @@ export class RetainedReader extends RawClient {
     this.#all.promise.catch(() => {}); // who waits for it hears of it
   }
 
-  /** @returns when all that is expected has come. */
+  /** @returns when all that is expected has come, or nothing comes any more. */
   async read(port: number, filter: string): Promise<void> {
     await this.connect(port);
     await this.subscribe([filter]);
-    if (this.received < this.expected) await this.#all.promise;
+    let before = -1;
+    while (this.received < this.expected && before < this.received) {
+      before = this.received;
+      const stall = Promise.withResolvers<void>();
+      const timer = setTimeout(stall.resolve, STALL_MS);
+      await Promise.race([this.#all.promise, stall.promise]);
+      clearTimeout(timer);
+    }
     await this.disconnect();
   }
 
