@@ -219,7 +219,10 @@ export async function startServer(
     )
   );
   const ticking = setInterval(() => dispatcher.tick(), TICK_MS);
-  const trimming = setInterval(() => largeBuffers.trim(), TRIM_MS);
+  const trimming = setInterval(() => {
+    largeBuffers.trim();
+    context.writeTurn.buffers.trim();
+  }, TRIM_MS);
 
   const finished = Promise.withResolvers<void>();
   const stop = async () => {

@@ -12,17 +12,15 @@
  *
  * @module */
 
-import { largeBuffers, POOLED_BYTES_MIN, type SharedBuffer } from "../base/buffer_pool.ts";
+import type { SharedBuffer } from "../base/buffer_pool.ts";
 import type { ApplicationMessage } from "../packet/application_message.ts";
-import { ByteWriter } from "../packet/byte_writer.ts";
+import type { ByteWriter } from "../packet/byte_writer.ts";
+import { copyWords, viewOf } from "../packet/copy_bytes.ts";
 import type { ByteStream } from "../transport/byte_stream.ts";
 import type { Traffic } from "./traffic.ts";
-import { SHARED_BUFFER_BYTES_MIN, type WriteTurn } from "./write_turn.ts";
+import type { WriteTurn } from "./write_turn.ts";
 
 const BUFFER_BYTES_HINT_MAX = 1 << 20;
-/** Up to here a loop over bytes beats the call into `TypedArray.set` with the view that it needs. */
-const LOOP_COPY_BYTES_MAX = 80;
-
 /** What is asked of a message whose Payload is not copied. */
 export type StayingPayload = Pick<
   ApplicationMessage,
@@ -55,8 +53,8 @@ export interface OutboundOwner {
 export class Outbound {
   #buffer: ByteWriter | undefined = undefined;
   #inserts: Insert[] | undefined = undefined;
-  #spare: ByteWriter | undefined = undefined;
-  #sizeHint = SHARED_BUFFER_BYTES_MIN;
+  /** What the last turns needed. */
+  #sizeHint = 0;
   #runSource: Uint8Array | undefined = undefined;
   #runStart = 0;
   #runEnd = 0;
@@ -112,12 +110,7 @@ export class Outbound {
     const count = end - start;
     const writer = this.open(count);
     const at = writer.length;
-    const target = writer.buffer;
-    if (count <= LOOP_COPY_BYTES_MAX) {
-      for (let from = start, to = at; from < end; from++, to++) target[to] = source[from];
-    } else {
-      target.set(source.subarray(start, end), at);
-    }
+    copyWords(writer.buffer, writer.view, at, source, viewOf(source), start, end);
     writer.length = at + count;
     this.appended(count);
     return at;
@@ -157,7 +150,7 @@ export class Outbound {
     this.#runSource = undefined;
     const count = this.#runEnd - this.#runStart;
     const writer = this.#roomFor(count);
-    writer.buffer.set(source.subarray(this.#runStart, this.#runEnd), writer.length);
+    copyWords(writer.buffer, writer.view, writer.length, source, viewOf(source), this.#runStart, this.#runEnd);
     writer.length += count;
   }
 
@@ -175,7 +168,6 @@ export class Outbound {
     // Those under way are the transport's until it says so.
     if (this.#inserts !== undefined) { for (const { shared } of this.#inserts) shared?.release(); }
     this.#inserts = undefined;
-    this.#spare = undefined;
     this.writeTurn.bytes -= this.#gatheredBytes + this.#writingBytes;
     this.#gatheredBytes = 0;
     this.#writingBytes = 0;
@@ -193,31 +185,10 @@ export class Outbound {
   }
 
   #roomFor(count: number): ByteWriter {
-    const writer = this.#buffer ??= this.#newBuffer(count);
-    const needed = writer.length + count;
-    const { buffer } = writer;
-    if (needed <= buffer.length) return writer;
-    if (needed < POOLED_BYTES_MIN) writer.reserve(count);
-    else {
-      writer.buffer = largeBuffers.take(Math.max(needed, buffer.length * 2));
-      writer.buffer.set(buffer.subarray(0, writer.length));
-      largeBuffers.giveBack(buffer);
-    }
-    return writer;
-  }
-
-  #newBuffer(count: number): ByteWriter {
-    const spare = this.#spare;
-    this.#spare = undefined;
-    if (spare !== undefined && spare.buffer.length >= count) {
-      spare.length = 0;
-      return spare;
-    }
-    const bytes = Math.max(count, this.#sizeHint);
-    if (bytes < POOLED_BYTES_MIN) return this.writeTurn.takeBuffer(bytes);
-    const writer = new ByteWriter(0);
-    writer.buffer = largeBuffers.take(bytes);
-    return writer;
+    const { buffers } = this.writeTurn;
+    const writer = this.#buffer ??= buffers.take(Math.max(count, this.#sizeHint));
+    if (writer.length + count <= writer.buffer.length) return writer;
+    return this.#buffer = buffers.grow(writer, count);
   }
 
   async #write(): Promise<void> {
@@ -240,17 +211,14 @@ export class Outbound {
         }
         const count = writer === undefined ? 0 : writer.length;
         // Follows what turns need, down slowly: one quiet turn does not cost the next busy one its buffer.
-        this.#sizeHint = Math.min(
-          Math.max(count, this.#sizeHint >>> 1, SHARED_BUFFER_BYTES_MIN),
-          BUFFER_BYTES_HINT_MAX,
-        );
+        this.#sizeHint = Math.min(Math.max(count, this.#sizeHint >>> 1), BUFFER_BYTES_HINT_MAX);
         while (from < count) {
           const written = await this.stream.write(writer!.buffer.subarray(from, count));
           if (this.#isClosed) return;
           from += written;
           this.#wrote(written);
         }
-        if (writer !== undefined) this.#keep(writer);
+        if (writer !== undefined) this.writeTurn.buffers.giveBack(writer);
         if (this.#congested && this.#gatheredBytes <= this.markBytes / 2) {
           this.#congested = false;
           this.owner.relieved();
@@ -296,15 +264,5 @@ export class Outbound {
     this.writeTurn.bytes -= count;
     this.traffic.bytesSent += count;
     this.bytesWritten += count;
-  }
-
-  /** `writer` has been written. */
-  #keep(writer: ByteWriter): void {
-    if (writer.buffer.length >= POOLED_BYTES_MIN) largeBuffers.giveBack(writer.buffer);
-    else if (this.#gatheredBytes > 0) this.#spare = writer;
-    else {
-      this.writeTurn.giveBuffer(writer);
-      this.#spare = undefined;
-    }
   }
 }

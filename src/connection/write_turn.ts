@@ -4,20 +4,13 @@
  * When all that the turn had to do is done, each connection that got something starts one write (`flush`), so that a
  * hundred small packets cost one system call. @module */
 
-import { ByteWriter } from "../packet/byte_writer.ts";
 import type { Outbound } from "./outbound.ts";
-
-/** Most connections only ever send acknowledgements. */
-export const SHARED_BUFFER_BYTES_MIN = 512;
-/** A larger buffer is let go when it has been written: the next is made for the size that the last turns needed. */
-const SHARED_BUFFER_BYTES_MAX = 2048;
-/** As many as write in one turn, more or less. */
-const SHARED_BUFFERS_MAX = 256;
+import { OutboundBuffers } from "./outbound_buffers.ts";
 
 export class WriteTurn {
   readonly #unsettled: Outbound[] = [];
   readonly #dirty: Outbound[] = [];
-  readonly #buffers: ByteWriter[] = [];
+  readonly buffers = new OutboundBuffers();
   #flushScheduled = false;
   /** Bytes that wait in all connections together. */
   bytes = 0;
@@ -36,21 +29,6 @@ export class WriteTurn {
     if (!this.#flushScheduled) {
       this.#flushScheduled = true;
       queueMicrotask(this.flush);
-    }
-  }
-
-  /** An empty buffer with room for `bytes`. */
-  takeBuffer(bytes: number): ByteWriter {
-    const buffer = bytes <= SHARED_BUFFER_BYTES_MIN ? this.#buffers.pop() : undefined;
-    if (buffer === undefined) return new ByteWriter(bytes);
-    buffer.length = 0;
-    return buffer;
-  }
-
-  /** What was in it has been written: it is for others now. */
-  giveBuffer(buffer: ByteWriter): void {
-    if (buffer.buffer.length <= SHARED_BUFFER_BYTES_MAX && this.#buffers.length < SHARED_BUFFERS_MAX) {
-      this.#buffers.push(buffer);
     }
   }
 

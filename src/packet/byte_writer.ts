@@ -13,9 +13,19 @@ export class ByteWriter {
   buffer: Uint8Array;
   /** Bytes written; `buffer` beyond is free. */
   length = 0;
+  #view: DataView | undefined = undefined;
 
-  constructor(initialBytes = 256) {
-    this.buffer = new Uint8Array(initialBytes);
+  /** @param initial bytes of a new buffer, or one to write into. */
+  constructor(initial: number | Uint8Array = 256) {
+    this.buffer = typeof initial === "number" ? new Uint8Array(initial) : initial;
+  }
+
+  /** Of the present buffer. */
+  get view(): DataView {
+    const { buffer } = this;
+    const view = this.#view;
+    if (view !== undefined && view.buffer === buffer.buffer && view.byteOffset === buffer.byteOffset) return view;
+    return this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   }
 
   /** Makes room for `count` more bytes, growing by doubling. */
