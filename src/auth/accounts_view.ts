@@ -1,11 +1,13 @@
 /** The accounts in memory, as a running broker asks them: looks every `pollMs` whether some program has changed them, reads
  * what was touched, and puts the new `Accounts` in the place of the old ones in one step. Whatever goes wrong, the old ones
  * stay in force, the log says it once, and the next look tries again.
- * Deno KV tells its own process alone of changes: so this looks at the version, for 0.1 ms each time. @module */
+ * Deno KV tells its own process alone of changes: so this looks at the version, unless the file itself says that nobody has
+ * written to it. @module */
 
 import type { Log } from "../base/log.ts";
 import { sizeOf } from "../base/private_files.ts";
 import type { UserRecord } from "./account_records.ts";
+import { AccountsFile } from "./accounts_file.ts";
 import { type Accounts, type AccountsSource, NO_ACCOUNTS } from "./accounts.ts";
 import { type AccountsData, AccountsError, AccountsStore } from "./accounts_store.ts";
 import { isRemote } from "./accounts_store_place.ts";
@@ -30,6 +32,8 @@ export class AccountsView implements AccountsSource {
   #store: AccountsStore | undefined;
   /** undefined: remote, or a system that does not number its files. */
   #fileNumber: number | undefined;
+  /** undefined: remote. */
+  readonly #file: AccountsFile | undefined;
   readonly #watchers = new Set<() => void>();
   readonly #troubles = new Set<string>();
   #looking: Promise<void> | undefined;
@@ -38,6 +42,7 @@ export class AccountsView implements AccountsSource {
 
   private constructor(options: AccountsViewOptions) {
     this.#options = options;
+    this.#file = isRemote(options.place) ? undefined : new AccountsFile(options.place);
   }
 
   /** @throws AccountsError: there is something, and it cannot be used. A broker does not start without its rules. */
@@ -104,8 +109,18 @@ export class AccountsView implements AccountsSource {
 
   #schedule(): void {
     if (this.#isClosed) return;
-    this.#timer = setTimeout(() => this.refresh().finally(() => this.#schedule()), this.#options.pollMs);
+    this.#timer = setTimeout(() => {
+      if (this.#isSurelySame()) this.#schedule();
+      else this.refresh().finally(() => this.#schedule());
+    }, this.#options.pollMs);
     Deno.unrefTimer(this.#timer);
+  }
+
+  /** A look would find nothing new. */
+  #isSurelySame(): boolean {
+    const file = this.#file;
+    if (file === undefined || this.#troubles.size > 0) return false;
+    return this.#store === undefined ? !this.#options.create && !file.isThere() : file.isUntouched();
   }
 
   async #look(): Promise<void> {
