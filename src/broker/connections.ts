@@ -37,12 +37,19 @@ export function closeWith(broker: Broker, connection: Connection, reasonCode: Re
 }
 
 /** The connection is over, whoever ended it. A no-op the second time.
- * @param reasonCode what DISCONNECT said or would say; `why` for the log. */
-export function endConnection(broker: Broker, connection: Connection, reasonCode: ReasonCode, why: string): void {
+ * @param reasonCode what DISCONNECT said or would say; `why` for the log.
+ * @param hasSaidGoodbye the Client has sent DISCONNECT. */
+export function endConnection(
+  broker: Broker,
+  connection: Connection,
+  reasonCode: ReasonCode,
+  why: string,
+  hasSaidGoodbye = false,
+): void {
   if (connection.state === ConnectionState.Closed) return;
   broker.log.ended(connection, reasonCode, why);
   noteDisconnected(broker, connection, reasonCode, why);
-  connection.sink.close();
+  connection.sink.close(hasSaidGoodbye);
   const session = connection.session;
   // A Client that never got CONNACK has no Will Message to leave behind.
   const sendsWill = connection.sendsWill && connection.isConnected;

@@ -18,5 +18,5 @@ export function handleDisconnect(broker: Broker, connection: Connection, packet:
   }
   // Only 0x00 takes the will back [MQTT-3.14.4-3]; 0x04 asks for it, and errors of the Client let it stand.
   connection.sendsWill = packet.reasonCode !== ReasonCode.NormalDisconnection;
-  endConnection(broker, connection, packet.reasonCode, "");
+  endConnection(broker, connection, packet.reasonCode, "", true);
 }

@@ -95,6 +95,7 @@ export interface PacketSink {
   pauseReading(): void;
   resumeReading(): void;
   /** Writes what was sent, then ends the Network Connection; at the latest after `limits.closeTimeoutMs`. After this
-   * call nothing more is sent or received, and the reader reports the end once. */
-  close(): void;
+   * call nothing more is sent or received, and the reader reports the end once.
+   * @param hasSaidGoodbye the Client has sent DISCONNECT, and reads nothing that it still waits for. Default: false. */
+  close(hasSaidGoodbye?: boolean): void;
 }

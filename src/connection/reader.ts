@@ -50,6 +50,7 @@ export async function readConnection(
     reading: for (;;) {
       // The packets of the last read have been handled. What was forwarded as a run is copied before room() moves it.
       writeTurn.settle();
+      if (writer.hasEnded) break;
       let count: number | null;
       try {
         count = await (early?.count ?? stream.read(decoder.room()));

@@ -20,6 +20,9 @@ export interface ByteStream {
   readonly remoteHost: string;
   /** undefined: no TLS, or the peer showed no certificate. */
   readonly peerCertificate?: PeerCertificate;
+  /** true: `close` lets arrive what was written, as long as the peer has sent nothing that was not read. Default: false, it
+   * has to be told the end by `endWriting` first. */
+  readonly closeDelivers?: boolean;
   /** Fills the front of `into`. @returns the number of bytes, or null at the end of the stream.
    * @throws when the connection was reset, or closed from this side. */
   read(into: Uint8Array): Promise<number | null>;

@@ -59,6 +59,10 @@ export class MemoryStream implements ByteStream {
     return this.#incoming.length;
   }
 
+  get closeDelivers(): boolean {
+    return true;
+  }
+
   read(into: Uint8Array): Promise<number | null> {
     return this.#incoming.read(into.length > this.#readBytesMax ? into.subarray(0, this.#readBytesMax) : into);
   }

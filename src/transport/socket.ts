@@ -103,9 +103,10 @@ export class SocketListener<Conn extends { close(): void }> implements Listener 
 
 export class SocketStream implements ByteStream {
   readonly #conn: Deno.Conn;
-  /** Until something was read. */
+  /** Until something was heard of it. */
   #pace: ArrivalPace | undefined;
   readonly #round: number;
+  #hasBegunReading = false;
 
   /** @param remotePort what tells connections of one host apart. @param pace of the door that it came through, if it did. */
   constructor(conn: Deno.Conn, readonly remoteHost: string, readonly remotePort: number | string, pace?: ArrivalPace) {
@@ -118,8 +119,15 @@ export class SocketStream implements ByteStream {
     return hostAndPort(this.remoteHost, this.remotePort);
   }
 
+  get closeDelivers(): boolean {
+    return true;
+  }
+
   read(into: Uint8Array): Promise<number | null> {
-    return this.#pace === undefined ? this.#conn.read(into) : this.#readFirst(into);
+    // Who reads again has heard something. To look at the first read's end instead takes two promises for each arrival.
+    if (this.#hasBegunReading) this.#heard();
+    else this.#hasBegunReading = true;
+    return this.#conn.read(into);
   }
 
   write(bytes: Uint8Array): Promise<number> {
@@ -137,16 +145,9 @@ export class SocketStream implements ByteStream {
     closeQuietly(this.#conn);
   }
 
-  async #readFirst(into: Uint8Array): Promise<number | null> {
-    try {
-      return await this.#conn.read(into);
-    } finally {
-      this.#heard();
-    }
-  }
-
   #heard(): void {
-    this.#pace?.heard(this.#round);
+    if (this.#pace === undefined) return;
+    this.#pace.heard(this.#round);
     this.#pace = undefined;
   }
 }
