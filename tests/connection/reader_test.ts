@@ -172,3 +172,14 @@ Deno.test("readConnection() calls a reset a lost connection", async () => {
   await finished;
   assertEquals(calls, ["1", "ended: connection lost"]);
 });
+
+Deno.test("readConnection() ends by itself when the writer has closed after a good-bye", async () => {
+  const reading = read((_packet, writer) => writer.close(true));
+  // The client does not leave: nobody waits for that.
+  await reading.send(
+    bytesOf({ type: PacketType.Disconnect, reasonCode: ReasonCode.NormalDisconnection, properties: {} }),
+  );
+  await reading.finished;
+  assertEquals(reading.calls, [`${PacketType.Disconnect}`, "ended: closed by the client"]);
+  assertEquals(await reading.client.read(new Uint8Array(1)), null);
+});

@@ -14,6 +14,7 @@ export class HeldStream implements ByteStream {
   readonly writes: string[] = [];
   hasEnded = false;
   isClosed = false;
+  closeDelivers = false;
   #waiting: { readonly bytes: Uint8Array; readonly done: PromiseWithResolvers<number> } | undefined = undefined;
 
   get isWriting(): boolean {

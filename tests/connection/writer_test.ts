@@ -137,6 +137,36 @@ Deno.test("PacketWriter.close() of one with nothing to write says the end at onc
   writer.end();
 });
 
+Deno.test("PacketWriter.close() ends at once what is said good-bye to, where nothing is lost by that", () => {
+  for (const closeDelivers of [true, false]) {
+    using _time = new FakeTime();
+    const stream = new HeldStream();
+    stream.closeDelivers = closeDelivers;
+    const writer = writerOf(stream);
+    writer.pauseReading();
+    writer.close(true);
+    assertEquals([stream.isClosed, stream.hasEnded, writer.isClosing], [closeDelivers, !closeDelivers, true]);
+    assertEquals([writer.hasEnded, writer.gate.isClosed], [closeDelivers, false]);
+    writer.end();
+  }
+});
+
+Deno.test("PacketWriter.close() writes what was sent before the good-bye, and says the end first", async () => {
+  using _time = new FakeTime();
+  const stream = new HeldStream();
+  stream.closeDelivers = true;
+  const writer = writerOf(stream);
+  writer.configure(SETTINGS);
+  deliver(writer, "t");
+  writer.close(true);
+  await Promise.resolve();
+  assertEquals([stream.hasEnded, stream.isClosed, stream.isWriting], [false, false, true]);
+  void stream.take();
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+  assertEquals([stream.hasEnded, stream.isClosed, stream.writes.length], [true, false, 1]);
+  writer.end();
+});
+
 Deno.test("PacketWriter.close() ends the connection when its patience is over, once", async () => {
   using time = new FakeTime();
   const stream = new HeldStream();

@@ -63,6 +63,17 @@ export function byteStreamSuite(name: string, open: () => Promise<Pair>, shut: (
     assertEquals(await server.read(new Uint8Array(10)), null);
   });
 
+  test("close() lets arrive what was written, if the stream says so", async ({ client, server }) => {
+    if (!server.closeDelivers) return; // those that have to say the end themselves
+    await writeAll(client, Uint8Array.of(9));
+    assertEquals(await readBytes(server, 1), Uint8Array.of(9));
+    const bytes = pattern(50_000, 7);
+    const count = await server.write(bytes);
+    server.close();
+    assertEquals(await readBytes(client, count), bytes.subarray(0, count));
+    assertEquals(await client.read(new Uint8Array(1)), null);
+  });
+
   test("read() throws when this side closes while it waits", async ({ server }) => {
     const waiting = server.read(new Uint8Array(10));
     server.close();
