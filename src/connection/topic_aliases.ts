@@ -38,6 +38,9 @@ export class IncomingTopicAliases {
  * later goes without: moving an alias would send the Topic Name again each time, and gain nothing. */
 export class OutgoingTopicAliases {
   readonly #aliases = new Map<string, number>();
+  /** What was asked for last, and its alias: most often it is that one again. */
+  #lastTopicName = "";
+  #lastAlias = 0;
   /** true: the alias of the last `find` is new to the Client, and the PUBLISH must carry the Topic Name too. */
   isNew = false;
 
@@ -46,9 +49,15 @@ export class OutgoingTopicAliases {
 
   /** @returns 0 when this topic has none, and gets none. */
   find(topicName: string): number {
+    if (topicName === this.#lastTopicName) {
+      this.isNew = false;
+      return this.#lastAlias;
+    }
     const alias = this.#aliases.get(topicName);
     if (alias !== undefined) {
       this.isNew = false;
+      this.#lastTopicName = topicName;
+      this.#lastAlias = alias;
       return alias;
     }
     // The alias costs three bytes: a shorter topic is cheaper as it is.

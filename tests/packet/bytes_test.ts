@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { MalformedPacketError } from "../../src/packet/mod.ts";
 import { ByteReader } from "../../src/packet/byte_reader.ts";
 import { ByteWriter } from "../../src/packet/byte_writer.ts";
-import { copyBytes } from "../../src/packet/copy_bytes.ts";
+import { copyBytes, copyWords, viewOf } from "../../src/packet/copy_bytes.ts";
 import { decodeUtf8, utf8Bytes, Utf8Kind, utf8Kind, writeUtf8 } from "../../src/packet/utf8.ts";
 import { variableByteIntegerBytes } from "../../src/packet/variable_byte_integer.ts";
 import { wire } from "./support.ts";
@@ -222,11 +222,29 @@ Deno.test("ByteWriter.closeBlock() throws RangeError for more than a Control Pac
 });
 
 Deno.test("copyBytes() copies ranges of every length", () => {
-  const source = Uint8Array.from({ length: 300 }, (_, i) => i);
-  for (let length = 0; length < 100; length++) {
-    const target = new Uint8Array(110).fill(0xee);
+  const source = Uint8Array.from({ length: 500 }, (_, i) => i % 251);
+  for (let length = 0; length < 450; length++) {
+    const target = new Uint8Array(460).fill(0xee);
     assertEquals(copyBytes(target, 5, source, 7, 7 + length), 5 + length);
     assertEquals(target.subarray(5, 5 + length), source.subarray(7, 7 + length));
     assertEquals([target[4], target[5 + length]], [0xee, 0xee]);
+  }
+});
+
+Deno.test("copyWords() copies ranges of every length, and nothing beside them", () => {
+  const source = Uint8Array.from({ length: 500 }, (_, i) => i % 251).subarray(3);
+  for (let length = 0; length < 450; length++) {
+    const target = new Uint8Array(460).fill(0xee).subarray(1);
+    assertEquals(copyWords(target, viewOf(target), 5, source, viewOf(source), 7, 7 + length), 5 + length);
+    assertEquals(target.subarray(5, 5 + length), source.subarray(7, 7 + length));
+    assertEquals([target[4], target[5 + length]], [0xee, 0xee]);
+  }
+});
+
+Deno.test("viewOf() is a view of just that array, whichever were asked for before", () => {
+  const arrays = [1, 2, 3].map((start) => Uint8Array.from({ length: 8 }, (_, i) => 10 * start + i).subarray(start));
+  for (const index of [0, 1, 0, 1, 2, 1, 0, 2, 2, 0]) {
+    const view = viewOf(arrays[index]);
+    assertEquals([view.getUint8(0), view.byteLength], [arrays[index][0], arrays[index].length]);
   }
 });
