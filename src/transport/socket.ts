@@ -16,6 +16,9 @@ const ACCEPT_PAUSE_MAX_MS = 500;
  * pause: whoever fills the queue with such connections would keep everybody else out for minutes. */
 const GONE_ERRORS = [Deno.errors.NotConnected, Deno.errors.ConnectionAborted, Deno.errors.ConnectionReset];
 
+/** Whoever has read so often is no arrival any more: it has done with CONNECT, and with what it subscribes to. */
+const READS_OF_ARRIVAL_MAX = 8;
+
 /** What the loop of arrivals needs of `Deno.Listener`; tests fail it on purpose. */
 export interface Acceptor<Conn> {
   accept(): Promise<Conn>;
@@ -103,10 +106,11 @@ export class SocketListener<Conn extends { close(): void }> implements Listener 
 
 export class SocketStream implements ByteStream {
   readonly #conn: Deno.Conn;
-  /** Until something was heard of it. */
-  #pace: ArrivalPace | undefined;
+  readonly #pace: ArrivalPace | undefined;
   readonly #round: number;
-  #hasBegunReading = false;
+  /** Up to READS_OF_ARRIVAL_MAX. */
+  #reads = 0;
+  #wasHeard = false;
 
   /** @param remotePort what tells connections of one host apart. @param pace of the door that it came through, if it did. */
   constructor(conn: Deno.Conn, readonly remoteHost: string, readonly remotePort: number | string, pace?: ArrivalPace) {
@@ -125,8 +129,8 @@ export class SocketStream implements ByteStream {
 
   read(into: Uint8Array): Promise<number | null> {
     // Who reads again has heard something. To look at the first read's end instead takes two promises for each arrival.
-    if (this.#hasBegunReading) this.#heard();
-    else this.#hasBegunReading = true;
+    if (this.#reads === READS_OF_ARRIVAL_MAX) this.#pace?.othersTalk();
+    else if (this.#reads++ > 0) this.#heard();
     return this.#conn.read(into);
   }
 
@@ -146,9 +150,9 @@ export class SocketStream implements ByteStream {
   }
 
   #heard(): void {
-    if (this.#pace === undefined) return;
-    this.#pace.heard(this.#round);
-    this.#pace = undefined;
+    if (this.#wasHeard) return;
+    this.#wasHeard = true;
+    this.#pace?.heard(this.#round);
   }
 }
 

@@ -47,3 +47,34 @@ Deno.test("ArrivalPace.end() lets go who waits", async () => {
   pace.end();
   await going;
 });
+
+Deno.test("ArrivalPace: while others talk only a few arrive, and being heard does not hurry the next", async () => {
+  const pace = new ArrivalPace();
+  const usual = arriveUntilFull(pace);
+  await pace.room();
+  pace.othersTalk();
+  const polite = arriveUntilFull(pace);
+  assert(polite >= 1 && polite < usual / 2, String(polite));
+  const { round } = pace;
+  let hasRoom = false;
+  const going = pace.room().then(() => hasRoom = true);
+  for (let heard = 0; heard < polite; heard++) pace.heard(round);
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+  assertEquals(hasRoom, false);
+  await going; // a timer
+  assertEquals(arriveUntilFull(pace), polite);
+  pace.end();
+});
+
+Deno.test("ArrivalPace: when the others are silent for some time, all the room is for those who arrive", async () => {
+  const pace = new ArrivalPace();
+  const usual = arriveUntilFull(pace);
+  pace.othersTalk();
+  let rounds = 0;
+  do {
+    await pace.room();
+    assert(++rounds < 1_000);
+  } while (arriveUntilFull(pace) < usual);
+  assert(rounds > 1);
+  pace.end();
+});
