@@ -9,19 +9,14 @@ import type { SharedBuffer } from "../base/buffer_pool.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import { PacketType, type ProtocolVersion, type QoS } from "./control_packet.ts";
-import { copyBytes, copyWords, viewOf } from "./copy_bytes.ts";
-import { type Piece, pieceFor, SMALL_MESSAGE_BYTES_MAX, type Tenant } from "./message_memory.ts";
+import { copyBytes } from "./copy_bytes.ts";
+import { canStay, copyFrame, copyRegions, layOut, REGIONS_BYTES, stay } from "./message_copy.ts";
+import type { Piece, Tenant } from "./message_memory.ts";
 import { decodeTopicName, topicNameCache } from "./topic_name_bytes.ts";
 import { Omit, type Properties, readPropertyList, type UserProperty, writePropertyList } from "./property.ts";
 
 /** No Message Expiry Interval: the message never expires. */
 export const NEVER_EXPIRES = -1;
-
-/** At the front of a buffer for one large packet these stay free for the Topic Name and Properties of its message, as
- * far as they fit, and these for a longer head than it came with: whoever sends the Payload on puts it right before it. */
-const REGIONS_BYTES = 512;
-const LONGER_HEAD_BYTES = 64;
-export const FRONT_BYTES = REGIONS_BYTES + LONGER_HEAD_BYTES;
 
 let nextSerial = 1;
 
@@ -102,7 +97,7 @@ export class ApplicationMessage implements Tenant {
     message.retain = parts.retain;
     message.messageExpiryInterval = parts.messageExpiryInterval;
     message.receivedAtMs = parts.receivedAtMs;
-    message.#layOut(buffer, 0, propertiesStart, payloadStart, buffer.length);
+    layOut(message, buffer, 0, propertiesStart, payloadStart, buffer.length);
     return message;
   }
 
@@ -138,7 +133,7 @@ export class ApplicationMessage implements Tenant {
     message.retain = retain;
     message.messageExpiryInterval = expiry;
     message.receivedAtMs = receivedAtMs;
-    message.#layOut(buffer, 0, topicEnd, front.length, buffer.length);
+    layOut(message, buffer, 0, topicEnd, front.length, buffer.length);
     return message;
   }
 
@@ -228,40 +223,27 @@ export class ApplicationMessage implements Tenant {
     return this.#owned ??= this.#stay() ?? this.#copy();
   }
 
-  /** @returns undefined when it is not in a buffer of its own, or has a long Topic Name or Properties, or an alias. */
+  /** @returns undefined when it cannot. */
   #stay(): ApplicationMessage | undefined {
-    const { shared, buffer, forwardedProperties: forwarded } = this;
-    if (shared === undefined || this.topicStart === this.topicEnd) return undefined;
-    const topicEnd = 2 + this.topicEnd - this.topicStart;
-    const propertiesEnd = topicEnd + (forwarded?.length ?? this.propertiesEnd - this.propertiesStart);
-    if (propertiesEnd > REGIONS_BYTES) return undefined;
-    copyBytes(buffer, 0, buffer, this.topicStart - 2, this.topicEnd);
-    if (forwarded === undefined) copyBytes(buffer, topicEnd, buffer, this.propertiesStart, this.propertiesEnd);
-    else copyBytes(buffer, topicEnd, forwarded, 0, forwarded.length);
-
+    const { shared } = this;
+    if (shared === undefined || !canStay(this)) return undefined;
     const message = this.#likeness();
-    message.#layOut(buffer, 0, topicEnd, propertiesEnd, this.payloadEnd);
-    message.payloadStart = this.payloadStart;
-    message.shared = shared;
+    stay(this, message);
     shared.onReleased = () => message.#forget();
     return message;
   }
 
   /** The bytes are another's. Nobody should ask any more: who does finds none. */
   #forget(): void {
-    this.topicStart =
-      this.topicEnd =
-      this.propertiesStart =
-      this.propertiesEnd =
-        0;
-    this.payloadStart = this.payloadEnd = 0;
+    layOut(this, EMPTY, -2, 0, 0, 0);
+    this.topicStart = 0;
     this.shared = undefined;
   }
 
   #copy(): ApplicationMessage {
     const copy = this.#likeness();
-    if (this.frameEnd !== 0) this.#copyFrame(copy);
-    else this.#copyRegions(copy);
+    if (this.frameEnd !== 0) copyFrame(this, copy);
+    else copyRegions(this, copy);
     return copy;
   }
 
@@ -275,33 +257,6 @@ export class ApplicationMessage implements Tenant {
     copy.receivedAtMs = this.receivedAtMs;
     copy.serial = this.serial;
     return copy;
-  }
-
-  /** In one go, and so it can be sent on in one go. */
-  #copyFrame(copy: ApplicationMessage): void {
-    const { frameStart, frameEnd } = this;
-    const bytes = frameEnd - frameStart;
-    let at = 0;
-    if (bytes <= SMALL_MESSAGE_BYTES_MAX) {
-      const piece = pieceFor(bytes);
-      at = piece.used;
-      piece.used = at + bytes;
-      copyWords(piece.bytes, piece.view, at, this.buffer, viewOf(this.buffer), frameStart, frameEnd);
-      copy.piece = piece;
-      copy.buffer = piece.bytes;
-    } else {
-      copy.buffer = this.buffer.slice(frameStart, frameEnd);
-    }
-    const by = at - frameStart;
-    copy.frameStart = at;
-    copy.frameEnd = at + bytes;
-    copy.frameVersion = this.frameVersion;
-    copy.topicStart = this.topicStart + by;
-    copy.topicEnd = this.topicEnd + by;
-    copy.propertiesStart = this.propertiesStart + by;
-    copy.propertiesEnd = this.propertiesEnd + by;
-    copy.payloadStart = this.payloadStart + by;
-    copy.payloadEnd = this.payloadEnd + by;
   }
 
   /** @see Tenant. */
@@ -318,44 +273,6 @@ export class ApplicationMessage implements Tenant {
     this.propertiesEnd -= by;
     this.payloadStart -= by;
     this.payloadEnd -= by;
-  }
-
-  #copyRegions(copy: ApplicationMessage): void {
-    // A PUBLISH with a Topic Alias alone brought no Topic Name: its bytes are made from the resolved name.
-    const aliased = this.topicStart === this.topicEnd;
-    const topic = aliased ? new ByteWriter(2 + this.topicName.length) : undefined;
-    topic?.string(this.topicName);
-    const topicBytes = topic === undefined ? 2 + this.topicEnd - this.topicStart : topic.length;
-    const forwarded = this.forwardedProperties;
-    const propertyBytes = forwarded === undefined ? this.propertiesEnd - this.propertiesStart : forwarded.length;
-    const bytes = topicBytes + propertyBytes + this.payloadBytes;
-    let start = 0;
-    let buffer: Uint8Array;
-    if (bytes <= SMALL_MESSAGE_BYTES_MAX) {
-      const piece = copy.piece = pieceFor(bytes);
-      buffer = piece.bytes;
-      start = piece.used;
-      piece.used += bytes;
-    } else {
-      buffer = new Uint8Array(bytes);
-    }
-    let at = topic === undefined
-      ? copyBytes(buffer, start, this.buffer, this.topicStart - 2, this.topicEnd)
-      : copyBytes(buffer, start, topic.buffer, 0, topic.length);
-    at = forwarded === undefined
-      ? copyBytes(buffer, at, this.buffer, this.propertiesStart, this.propertiesEnd)
-      : copyBytes(buffer, at, forwarded, 0, forwarded.length);
-    const end = copyBytes(buffer, at, this.buffer, this.payloadStart, this.payloadEnd);
-    copy.#layOut(buffer, start, start + topicBytes, at, end);
-  }
-
-  #layOut(buffer: Uint8Array, start: number, topicEnd: number, payloadStart: number, end: number): void {
-    this.buffer = buffer;
-    this.topicStart = start + 2;
-    this.topicEnd = topicEnd;
-    this.propertiesStart = topicEnd;
-    this.propertiesEnd = this.payloadStart = payloadStart;
-    this.payloadEnd = end;
   }
 
   /** The properties that are passed on, and the Message Expiry Interval, decoded. For tools and tests, not for the hot path. */

@@ -6,7 +6,7 @@ import { largeBuffers, SharedBuffer } from "../base/buffer_pool.ts";
 import { ByteBudget } from "../base/byte_budget.ts";
 import { decodeAcknowledgement, decodePlainAcknowledgement } from "./acknowledgement.ts";
 import { decodeAuth } from "./auth.ts";
-import { FRONT_BYTES } from "./application_message.ts";
+import { FRONT_BYTES } from "./message_copy.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { decodeConnack } from "./connack.ts";
 import { decodeConnect } from "./connect.ts";

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { type ControlPacket, Decoder, PeerError, ProtocolError, type PublishPacket } from "../../src/packet/mod.ts";
-import { FRONT_BYTES } from "../../src/packet/application_message.ts";
+import { FRONT_BYTES } from "../../src/packet/message_copy.ts";
 import { pooledSize } from "../../src/base/buffer_pool.ts";
 import { READ_BUFFER_BYTES } from "../../src/packet/read_buffers.ts";
 import { assertDecodeError, decodeAll, decoder, feed, plain, wire } from "./support.ts";
