@@ -2,6 +2,7 @@
  * worked out once for each identity and kept as long as it lives or until the accounts change; a verdict on a topic is kept,
  * too, so that the second time is a look-up. Room: pure. @module */
 
+import { CacheGauge } from "../base/cache_gauge.ts";
 import type { Clock } from "../base/clock.ts";
 import type { QoS } from "../packet/control_packet.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
@@ -39,6 +40,8 @@ interface Remembered {
   readonly rights: Rights;
   /** By Topic Name. */
   readonly verdicts: Map<string, number>;
+  /** A Client with ever new topics is judged anew each time: to remember that would cost more, and help nobody. */
+  readonly gauge: CacheGauge;
   /** Of `verdicts`, long topics counted as several. */
   count: number;
 }
@@ -120,9 +123,13 @@ export class AclAuthorizer implements Authorizer {
     const remembered = this.#rememberedOf(identity);
     const { rights, verdicts } = remembered;
     if (rights.constant !== undefined) return rights.constant;
+    if (!remembered.gauge.looks()) return rights.decide(request, topicName).allowed;
     const bit = KNOWN[request];
     const known = verdicts.get(topicName) ?? 0;
-    if ((known & bit) !== 0) return (known & (bit << ALLOWED_SHIFT)) !== 0;
+    if ((known & bit) !== 0) {
+      remembered.gauge.hit();
+      return (known & (bit << ALLOWED_SHIFT)) !== 0;
+    }
     const { allowed } = rights.decide(request, topicName);
     this.#remember(remembered, topicName, known | bit | (allowed ? bit << ALLOWED_SHIFT : 0));
     return allowed;
@@ -154,7 +161,8 @@ export class AclAuthorizer implements Authorizer {
     let remembered = this.#remembered.get(identity);
     if (remembered === undefined) {
       this.#index ??= new AclIndex(this.#accounts);
-      remembered = { rights: this.#index.rightsOf(identity), verdicts: new Map(), count: 0 };
+      const gauge = new CacheGauge(this.#verdictsPerIdentityMax);
+      remembered = { rights: this.#index.rightsOf(identity), verdicts: new Map(), gauge, count: 0 };
       this.#remembered.set(identity, remembered);
     }
     return remembered;
