@@ -63,6 +63,7 @@ async function runRow(options: CompareOptions, row: CompareRow): Promise<Compare
   for (const protocol of options.protocols.filter((protocol) => row.protocols.includes(protocol))) {
     const speakers = contestants.filter(({ protocols }) => protocols.includes(protocol));
     using _turn = await takeTurn(options.lockFile);
+    for (const contestant of speakers) await warmUp(options, row, protocol, contestant, running.get(contestant));
     for (let round = 1; round <= rounds; round++) {
       for (const contestant of round % 2 === 1 ? speakers : speakers.toReversed()) {
         const run = await runOnce(options, row, protocol, contestant, running.get(contestant));
@@ -81,6 +82,18 @@ function isStartedEachTime(row: CompareRow): boolean {
 /** A process that somebody else started is not fresh, and nobody starts it. */
 function takesPart({ isOurs, isForeign }: Contestant, row: CompareRow): boolean {
   return (isOurs || row.isOwn !== true) && !(isForeign && isStartedEachTime(row));
+}
+
+/** Tiny runs are not compared: one shows that it works. */
+async function warmUp(
+  options: CompareOptions,
+  row: CompareRow,
+  protocol: Protocol,
+  contestant: Contestant,
+  running: Running | undefined,
+): Promise<void> {
+  const runs = options.size.scale < 1 ? Math.min(row.warmUpRuns ?? 0, 1) : row.warmUpRuns ?? 0;
+  for (let run = 0; run < runs; run++) await attemptOnce(options, row, protocol, contestant, running);
 }
 
 type Outcome = Pick<CompareRun, "value" | "isDisturbed" | "problems" | "missing" | "result">;
