@@ -1,10 +1,10 @@
 /** Whether a cache is worth asking. When what is asked for is far more than fits, almost nothing that is kept is asked for
  * again, and keeping it, or only looking for it, costs more than to make it anew. So while fewer than one in sixteen
- * look-ups hit, only about one in 64 is made: enough to notice when that changes. Room: pure. @module */
+ * look-ups hit, only about one in sixteen is made: enough to notice when that changes. Room: pure. @module */
 
 const HITS_SHARE_MIN = 1 / 16;
-/** While thrashing, 2⁻⁶ of the look-ups are made. */
-const TRIED_BITS = 6;
+/** While thrashing, 2⁻⁴ of the look-ups are made. */
+const TRIED_BITS = 4;
 /** Fewer say nothing. */
 const LOOKUPS_MIN = 256;
 
