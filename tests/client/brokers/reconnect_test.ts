@@ -28,10 +28,9 @@ versionTest("after a restart subscriptions are there again", () => true, async (
     if (protocolVersion !== 3) assertEquals(client.server.sessionPresent, false);
     const before = watched.sent.length;
     for (const topicName of ["a/1", "b", "c", "d"]) await client.publish(topicName, `${round}`, { qos: 1 });
-    assertEquals((await take(some, 2)).map((message) => [message.topicName, message.text(), message.qos]), [
-      ["a/1", `${round}`, 1],
-      ["b", `${round}`, 1],
-    ]);
+    // Of two topics nobody promises which comes first.
+    const both = (await take(some, 2)).map((message) => [message.topicName, message.text(), message.qos]);
+    assertEquals(both.toSorted(), [["a/1", `${round}`, 1], ["b", `${round}`, 1]]);
     assertEquals(texts(await take(other, 1)), [`${round}`]);
     const acknowledged = watched.sent.slice(before).filter(({ type }) => type === PacketType.Puback).length;
     assertEquals(acknowledged, 2, "what was unsubscribed does not come back");
