@@ -32,7 +32,7 @@ Options:
   --help           show this help
 
 Example:
-  deno task bench:access --scenario acl,tls --seconds 5 --json /tmp/access.json`;
+  deno task bench:access --scenario acl,tls --seconds 5 --json access.json`;
 
 /** @throws RangeError for what is no number above 0. */
 function positive(option: string, text: string | undefined, usual: number, isWhole: boolean): number {

@@ -49,7 +49,7 @@ Options:
   --help             show this help
 
 Examples:
-  deno task bench:compare --rows one-0,one-1 --protocols 3.1.1 --rounds 5 --svg /tmp/compare.svg
+  deno task bench:compare --rows one-0,one-1 --protocols 3.1.1 --rounds 5 --svg compare.svg
   deno task bench:compare --flashmq /usr/bin/flashmq --keep`;
 
 /** @throws RangeError for a name that is not known. */

@@ -29,7 +29,7 @@ Options:
 Data folders are where temporary files are: set TMPDIR to measure another disk.
 
 Example:
-  deno task bench:durable --scenario a,c --seconds 10 --rounds 5 --json /tmp/durable.json`;
+  deno task bench:durable --scenario a,c --seconds 10 --rounds 5 --json durable.json`;
 
 /** @throws for a name that is not known, and for none. */
 function chosen<Item>(option: string, list: string, items: readonly Item[], nameOf: (item: Item) => string): Item[] {

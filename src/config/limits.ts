@@ -54,7 +54,8 @@ export const LIMIT_RULES = {
   topicLevelsMax: rule(128, 1, UINT16_MAX + 1, "levels", "levels of a Topic Name or Topic Filter"),
   /** What the format allows (§1.5.4); a lower number saves memory where all topics are short. */
   topicBytesMax: rule(UINT16_MAX, 1, UINT16_MAX, "bytes", "a Topic Name or Topic Filter in UTF-8"),
-  /** A gateway that subscribes for a building has hundreds; each costs about 200 bytes for as long as its session. */
+  /** A gateway that subscribes for a building has hundreds; each costs 600 to 800 bytes, its place in the index included,
+   * for as long as its session. */
   subscriptionsPerSessionMax: rule(10_000, 1, COUNT_MAX, "subscriptions", "subscriptions of one session"),
   /** The same by weight: 100 characters for each of the 10,000. */
   subscriptionCharsPerSessionMax: rule(
