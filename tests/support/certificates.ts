@@ -30,16 +30,20 @@ let counter = 0;
 
 /** A certification authority with what it has signed. */
 export class TestAuthority {
+  #isRemoved = false;
+
   private constructor(readonly folder: string, readonly caFile: string, readonly caKeyFile: string) {}
 
   static make(subject = "/CN=Test CA", options: { readonly isOld?: boolean } = {}): TestAuthority {
     const folder = Deno.makeTempDirSync({ prefix: "quetzal-certificates-" });
     const [caFile, caKeyFile] = [`${folder}/ca.pem`, `${folder}/ca.key`];
     openssl("req", "-new", ...newKey("ec"), "-keyout", caKeyFile, "-out", `${folder}/ca.csr`, "-subj", subject);
-    const extensions = options.isOld ? [] : extensionFile(folder, "basicConstraints=critical,CA:TRUE");
+    const extensions = options.isOld ? [] : extensionFile(`${folder}/ca`, "basicConstraints=critical,CA:TRUE");
     const request = ["-req", "-in", `${folder}/ca.csr`, "-signkey", caKeyFile, "-days", "30"];
     openssl("x509", ...request, ...extensions, "-out", caFile);
-    return new TestAuthority(folder, caFile, caKeyFile);
+    const authority = new TestAuthority(folder, caFile, caKeyFile);
+    addEventListener("unload", () => authority.remove());
+    return authority;
   }
 
   server(options: IssueOptions = {}): CertificatePair {
@@ -80,7 +84,10 @@ export class TestAuthority {
     openssl("ca", "-batch", "-notext", "-config", config, ...files, ...life, ...extensions);
   }
 
+  /** Otherwise the folder goes when the process ends. */
   remove(): void {
+    if (this.#isRemoved) return;
+    this.#isRemoved = true;
     Deno.removeSync(this.folder, { recursive: true });
   }
 }

@@ -7,7 +7,6 @@ import { peerCertificate } from "../../src/transport/peer_certificate.ts";
 import { HAS_OPENSSL, type IssueOptions, openssl, TestAuthority } from "../support/certificates.ts";
 
 const authority = HAS_OPENSSL ? TestAuthority.make() : undefined;
-addEventListener("unload", () => authority?.remove());
 
 function derOf(options: IssueOptions): Uint8Array {
   const { certFile } = authority!.issue(options);

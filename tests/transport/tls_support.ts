@@ -141,7 +141,6 @@ export let pair: CertificatePair;
 if (HAS_OPENSSL) {
   authority = TestAuthority.make();
   pair = authority.server();
-  addEventListener("unload", () => authority.remove());
 }
 
 export function test(name: string, fn: () => Promise<void>): void {
@@ -155,9 +154,7 @@ export function withOwn({ certFile, keyFile }: CertificatePair): string[] {
 
 /** Another authority, that nobody trusts. */
 export function foreign(subject = "/CN=Foreign CA"): TestAuthority {
-  const made = TestAuthority.make(subject);
-  addEventListener("unload", () => made.remove());
-  return made;
+  return TestAuthority.make(subject);
 }
 
 /** Until one end is gone. */

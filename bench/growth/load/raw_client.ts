@@ -1,7 +1,7 @@
 /** A client of 3.1.1 as bytes: CONNECT, SUBSCRIBE with many filters, UNSUBSCRIBE, and the answers to them. @module */
 
-import { connectFrame, DISCONNECT, First } from "../../scenarios/load/frames.ts";
-import { Link, type PacketHandler } from "./link.ts";
+import { connectFrame, First } from "../../scenarios/load/frames.ts";
+import { Link, type PacketHandler } from "../../scenarios/load/link.ts";
 import { subscribeFrame, unsubscribeFrame } from "./frames.ts";
 
 /** What a broker takes in one SUBSCRIBE by default. */
@@ -17,7 +17,7 @@ export class RawClient implements PacketHandler {
   constructor(readonly clientId: string) {}
 
   async connect(port: number, cleanSession = true): Promise<void> {
-    this.link = await Link.open(port, this);
+    this.link = await Link.open({ port }, this);
     const [, returnCode] = await this.ask(connectFrame(this.clientId, cleanSession));
     if (returnCode !== 0) throw new Error(`CONNACK with return code ${returnCode} for ${this.clientId}`);
   }
@@ -38,8 +38,7 @@ export class RawClient implements PacketHandler {
   }
 
   async disconnect(): Promise<void> {
-    this.link.append(DISCONNECT);
-    await this.link.end();
+    await this.link.disconnect();
   }
 
   /** @returns what follows the Fixed Header of the answer. */

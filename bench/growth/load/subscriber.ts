@@ -39,7 +39,7 @@ export class Subscriber extends RawClient {
     const at = qos === 0 ? topicEnd : topicEnd + 2;
     if (this.#view.buffer !== buffer.buffer) this.#view = new DataView(buffer.buffer);
     const view = this.#view;
-    if (qos > 0) this.#acknowledge(view.getUint16(topicEnd));
+    if (qos > 0) this.link.appendAnswer(First.Puback, view.getUint16(topicEnd));
     if (end - at !== payloadBytes || qos !== flow.plan.qos || retain || view.getUint16(at) !== flow.nonce) {
       this.foreign++;
       return;
@@ -62,14 +62,5 @@ export class Subscriber extends RawClient {
     this.delivered++;
     flow.publishers[publisher].arrived();
     flow.arrived(view.getUint32(at + DUE_AT));
-  }
-
-  #acknowledge(packetIdentifier: number): void {
-    const at = this.link.extend(4);
-    const bytes = this.link.pending;
-    bytes[at] = First.Puback;
-    bytes[at + 1] = 2;
-    bytes[at + 2] = packetIdentifier >> 8;
-    bytes[at + 3] = packetIdentifier;
   }
 }

@@ -1,6 +1,6 @@
 /** What publisher and subscriber have in common: CONNECT, and an end that nobody asked for. @module */
 
-import { connectFrame, DISCONNECT, First } from "./frames.ts";
+import { connectFrame, First } from "./frames.ts";
 import { Link, type PacketHandler } from "./link.ts";
 import type { Run } from "./run.ts";
 
@@ -14,7 +14,7 @@ export abstract class LoadClient implements PacketHandler {
   /** @returns whether the broker had a session of this client. */
   async connect(cleanSession: boolean): Promise<boolean> {
     const { job } = this.run;
-    this.link = await Link.open(job, this, job.payloadBytes);
+    this.link = await Link.open(job, this);
     const { userNames, password = "" } = job;
     const login = userNames && { userName: userNames[this.pair % userNames.length], password };
     const [flags, returnCode] = await this.ask(connectFrame(this.clientId, cleanSession, login, job.protocolVersion));
@@ -23,7 +23,7 @@ export abstract class LoadClient implements PacketHandler {
   }
 
   async disconnect(): Promise<void> {
-    await this.link.end(DISCONNECT);
+    await this.link.disconnect();
   }
 
   /** CONNECT or SUBSCRIBE. @returns what follows the Fixed Header of the answer. */
