@@ -68,6 +68,15 @@ Deno.test("configureLog() writes a JSON line even for properties that JSON canno
   assertEquals(JSON.parse(line).message, "text");
 });
 
+Deno.test("configureLog() has sinks for which LogTape copies no record: a text line does not look at properties", async () => {
+  let looks = 0;
+  const properties = new Proxy({ clientId: "a" }, { ownKeys: (target) => (looks++, Reflect.ownKeys(target)) });
+  assertEquals((await linesOf({ format: "text" }, () => getLog("broker").info("text", properties))).length, 1);
+  assertEquals(looks, 0);
+  assertEquals((await linesOf({ format: "json" }, () => getLog("broker").info("text", properties))).length, 1);
+  assert(looks > 0);
+});
+
 const LEVELS: [LogSettings["level"], string[]][] = [
   ["none", []],
   ["error", ["error"]],
