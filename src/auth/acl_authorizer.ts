@@ -6,6 +6,7 @@ import { CacheGauge } from "../base/cache_gauge.ts";
 import type { Clock } from "../base/clock.ts";
 import type { QoS } from "../packet/control_packet.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
+import { hasWildcard } from "../topic/topic_filter.ts";
 import type { Accounts, AccountsSource } from "./accounts.ts";
 import { accountProblem, AclIndex, type Rights } from "./acl_rights.ts";
 import type { Authorizer, ConnectRefusal, Identity } from "./authorizer.ts";
@@ -117,6 +118,13 @@ export class AclAuthorizer implements Authorizer {
    * kept for it, and asked again when it is back. */
   mayReceive(identity: Identity, topicName: string): boolean {
     return this.#may(identity, "receive", topicName);
+  }
+
+  /** The broker remembers it. What is about a single topic costs no more than that topic does. */
+  mayReceiveAll(identity: Identity, topicFilter: string): boolean | undefined {
+    const { rights } = this.#rememberedOf(identity);
+    if (!hasWildcard(topicFilter)) return rights.constant ?? rights.decide("receive", topicFilter).allowed;
+    return rights.decideAll("receive", topicFilter);
   }
 
   #may(identity: Identity, request: keyof typeof KNOWN, topicName: string): boolean {

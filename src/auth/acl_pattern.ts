@@ -11,7 +11,7 @@
  *
  * Room: pure. @module */
 
-import { filterCovers } from "../topic/filter_cover.ts";
+import { filterCovers, filtersOverlap } from "../topic/filter_cover.ts";
 import { isSharedFilter } from "../topic/shared_filter.ts";
 import { isValidTopicFilter, topicMatchesFilter } from "../topic/topic_filter.ts";
 
@@ -72,6 +72,8 @@ export class PatternTemplate {
   /** With a variable: what every topic and filter begins with that any pattern of this matches or covers, "a/" of
    * "a/x%u/#". */
   readonly beginning: string;
+  /** Matches what any of its patterns matches, if there is a beginning. */
+  readonly #outline: string;
   readonly #hasRole: boolean;
 
   constructor(readonly topicFilter: string) {
@@ -79,6 +81,7 @@ export class PatternTemplate {
       this.#parts = undefined;
       this.isConstant = true;
       this.beginning = "";
+      this.#outline = "#";
       this.#hasRole = false;
       return;
     }
@@ -92,7 +95,13 @@ export class PatternTemplate {
     this.#parts = parts;
     this.isConstant = parts.length === 1;
     this.beginning = this.isConstant ? "" : beginningOf(parts[0] as string);
+    this.#outline = `${this.beginning}#`;
     this.#hasRole = parts.some((part) => typeof part !== "string" && part.variable === "role");
+  }
+
+  /** `false`: no topic that `topicFilter` matches is meant by any pattern of this. */
+  mayOverlap(topicFilter: string): boolean {
+    return this.beginning === "" || filtersOverlap(this.#outline, topicFilter);
   }
 
   /** The patterns of this filter for one Client: none, one, or with `${role}` one for each role. */
@@ -146,6 +155,13 @@ export function patternMatches(pattern: string, topicName: string): boolean {
 /** Matches all that `topicFilter` matches. */
 export function patternCovers(pattern: string, topicFilter: string): boolean {
   return hasAnyLevels(pattern) ? coversLevels(pattern, topicFilter) : filterCovers(pattern, topicFilter);
+}
+
+/** `false`: nothing matches both. With ANY_LEVELS, `true` does not say that something does. */
+export function patternMayOverlap(pattern: string, topicFilter: string): boolean {
+  if (!hasAnyLevels(pattern)) return filtersOverlap(pattern, topicFilter);
+  const beginning = pattern.slice(0, pattern.indexOf(ANY_LEVELS));
+  return beginning === "" || filtersOverlap(`${beginning}#`, topicFilter);
 }
 
 /** If not, the pattern is a Topic Filter. */

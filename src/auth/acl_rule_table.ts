@@ -7,6 +7,7 @@ import {
   hasAnyLevels,
   patternCovers,
   patternMatches,
+  patternMayOverlap,
   type PatternTemplate,
   type PatternValues,
 } from "./acl_pattern.ts";
@@ -49,8 +50,16 @@ const SCANS_BEFORE_TRIE = 32;
 /** What a level of a filter may be that is no level of any rule: a control character. */
 const SOME_LEVEL = "\u0001";
 
+/** How many of the topics that a filter matches rules speak of. */
+export const Reach = { None: 0, Some: 1, All: 2 } as const;
+export type Reach = typeof Reach[keyof typeof Reach];
+
 /** Rules of one effect. */
 export interface Rules {
+  readonly size: number;
+  /** Of those that are about `request`. None and All are certain, Some is not: several rules may speak of all together.
+   * Goes through all of them. */
+  reach(request: AclRequest, topicFilter: string): Reach;
   /** The first rule that is about `request` and matches the Topic Name, or covers the Topic Filter of "subscribe". */
   find(request: AclRequest, topic: string): CompiledRule | undefined;
 }
@@ -66,6 +75,22 @@ export interface TemplateRule {
 export class TemplateTable implements Rules {
   /** @param templates by number. */
   constructor(readonly templates: readonly TemplateRule[], readonly values: PatternValues) {}
+
+  get size(): number {
+    return this.templates.length;
+  }
+
+  reach(request: AclRequest, topicFilter: string): Reach {
+    let reach: Reach = Reach.None;
+    for (const { rule, template } of this.templates) {
+      if (!isAbout(rule.action, request) || !template.mayOverlap(topicFilter)) continue;
+      for (const pattern of template.patterns(rule.effect, this.values)) {
+        if (patternCovers(pattern, topicFilter)) return Reach.All;
+        if (patternMayOverlap(pattern, topicFilter)) reach = Reach.Some;
+      }
+    }
+    return reach;
+  }
 
   find(request: AclRequest, topic: string): CompiledRule | undefined {
     for (const { rule, template } of this.templates) {
@@ -89,6 +114,16 @@ export class RuleTable implements Rules {
 
   get size(): number {
     return this.#rules.length;
+  }
+
+  reach(request: AclRequest, topicFilter: string): Reach {
+    let reach: Reach = Reach.None;
+    for (const { action, pattern } of this.#rules) {
+      if (!isAbout(action, request) || !patternMayOverlap(pattern, topicFilter)) continue;
+      if (patternCovers(pattern, topicFilter)) return Reach.All;
+      reach = Reach.Some;
+    }
+    return reach;
   }
 
   /** In order, and all of them before the first `find`. */

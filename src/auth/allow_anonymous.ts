@@ -43,4 +43,8 @@ export class AllowAll implements Authorizer {
   mayReceive(): boolean {
     return true;
   }
+
+  mayReceiveAll(): boolean {
+    return true;
+  }
 }

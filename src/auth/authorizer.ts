@@ -46,6 +46,9 @@ export interface Authorizer {
   /** Asked for each topic that has subscribers, and for each retained and queued message: a filter may be wider than the
    * right, and the right may have been revoked since. */
   mayReceive(identity: Identity, topicName: string): boolean;
+  /** What `mayReceive` answers on each topic that `topicFilter` matches, if that is always the same: then it is not asked for
+   * each of them. undefined, or no such method: it is. `topicFilter` without `$share/name/`. */
+  mayReceiveAll?(identity: Identity, topicFilter: string): boolean | undefined;
   /** Set by the broker; to be called after any answer may have changed. */
   onChange: (() => void) | undefined;
 }

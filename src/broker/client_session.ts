@@ -8,11 +8,14 @@ import type { Connection } from "./connection.ts";
 import type { Reading } from "./read_back.ts";
 import type { RouteEntry } from "./route.ts";
 
+let rightsVersions = 0;
+
 export class ClientSession extends Session {
   /** undefined = its Client is away. */
   connection: Connection | undefined = undefined;
-  /** Its Client as it came in last: what it may receive, and whether its Will Message may be sent, go by it. */
-  identity: Identity;
+  /** Another number each time when what its Client may do may be something else. */
+  rightsVersion = ++rightsVersions;
+  #identity: Identity;
   /** QoS 2 PUBLISHes that wait for the store; the next ones must not overtake them [MQTT-4.6.0-6]. */
   gatedSends = 0;
   /** The ticket that the last of them waits for. */
@@ -32,7 +35,22 @@ export class ClientSession extends Session {
 
   constructor(identity: Identity, limits: SessionLimits, queueBudget?: ByteBudget) {
     super(identity.clientId, identity.userName, limits, queueBudget);
-    this.identity = identity;
+    this.#identity = identity;
+  }
+
+  /** Its Client as it came in last: what it may receive, and whether its Will Message may be sent, go by it. */
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  set identity(identity: Identity) {
+    this.#identity = identity;
+    this.renewRights();
+  }
+
+  /** What was judged of its Client is to be judged anew. */
+  renewRights(): void {
+    this.rightsVersion = ++rightsVersions;
   }
 
   /** Its Client can be sent to now. */

@@ -4,7 +4,6 @@ import { newestSerial } from "../packet/application_message.ts";
 import { PacketType, type SubscribePacket, type SubscriptionRequest } from "../packet/control_packet.ts";
 import { NO_PROPERTIES, type Properties } from "../packet/property.ts";
 import { ReasonCode, reasonName } from "../packet/reason_code.ts";
-import { Subscription } from "../session/subscription.ts";
 import { parseSharedFilter } from "../topic/shared_filter.ts";
 import { hasWildcard, isValidTopicFilter } from "../topic/topic_filter.ts";
 import { fitsUtf8String, topicLevels } from "../topic/topic_name.ts";
@@ -12,7 +11,7 @@ import type { Broker } from "./broker.ts";
 import type { ClientSession } from "./client_session.ts";
 import type { Connection } from "./connection.ts";
 import { closeWith } from "./connections.ts";
-import type { ClientSubscription } from "./route.ts";
+import { ClientSubscription } from "./route.ts";
 import { addSubscription } from "./subscriptions.ts";
 
 export function handleSubscribe(broker: Broker, connection: Connection, packet: SubscribePacket): void {
@@ -82,7 +81,7 @@ function subscribe(
   if (session.persists && broker.store.trouble !== undefined) return ReasonCode.QuotaExceeded;
 
   const qos = request.qos < settings.maximumQoS ? request.qos : settings.maximumQoS;
-  const subscription: ClientSubscription = new Subscription(
+  const subscription = new ClientSubscription(
     session,
     request.topicFilter,
     shared?.shareName,

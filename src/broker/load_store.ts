@@ -4,13 +4,12 @@ import { invariant } from "../base/assert.ts";
 import type { ApplicationMessage } from "../packet/application_message.ts";
 import { NEVER_EXPIRES_S } from "../session/session.ts";
 import { StoredRun } from "../session/stored_run.ts";
-import { Subscription } from "../session/subscription.ts";
 import { parseSharedFilter } from "../topic/shared_filter.ts";
 import type { Broker } from "./broker.ts";
 import { ClientSession } from "./client_session.ts";
 import { outgoingOf } from "./read_back.ts";
 import { restoredIdentity } from "./rights.ts";
-import type { ClientSubscription } from "./route.ts";
+import { ClientSubscription } from "./route.ts";
 import { expiryOf } from "./route_publish.ts";
 import { endSession, scheduleExpiry, storeSession } from "./sessions.ts";
 import { queuedMessages } from "./snapshot.ts";
@@ -51,7 +50,7 @@ export async function loadStore(broker: Broker): Promise<LoadReport> {
     subscription(clientId, record) {
       const shared = parseSharedFilter(record.fullFilter);
       invariant(shared !== "invalid", "a stored filter is well-formed");
-      const subscription: ClientSubscription = new Subscription(
+      const subscription = new ClientSubscription(
         sessionOf(clientId),
         record.fullFilter,
         shared?.shareName,

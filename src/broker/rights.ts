@@ -9,7 +9,7 @@ import type { Broker } from "./broker.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionState } from "./connection.ts";
 import { closeWith, refuseAccepted } from "./connections.ts";
-import type { Route, RouteEntry } from "./route.ts";
+import type { ClientSubscription, Route, RouteEntry } from "./route.ts";
 
 /** Routes that a connection remembers to be allowed to publish by, at most. A device has fewer topics. */
 const PERMITTED_ROUTES_MAX = 256;
@@ -49,10 +49,36 @@ function askMayPublish(broker: Broker, connection: Connection, message: Applicat
 export function mayReceiveBy(broker: Broker, entry: RouteEntry, topicName: string): boolean {
   const { identity } = entry.session;
   if (entry.judgedIdentity !== identity) {
-    entry.mayReceive = broker.authorizer.mayReceive(identity, topicName);
+    entry.mayReceive = judgeEntry(broker, entry, topicName);
     entry.judgedIdentity = identity;
   }
   return entry.mayReceive;
+}
+
+/** What is known of one of its subscriptions is known of every topic that this one matches. */
+function judgeEntry(broker: Broker, entry: RouteEntry, topicName: string): boolean {
+  for (const subscription of entry.subscriptions) {
+    const answer = receivesAll(broker, subscription);
+    if (answer !== undefined) return answer;
+  }
+  return broker.mayReceive(entry.session, topicName);
+}
+
+/** Of a judgement: what it says, below the version of the rights that it holds for. */
+const Judged = { Never: 0, Always: 1, ByTopic: 2 } as const;
+
+/** Whether all that this subscription brings may be received (true), nothing of it (false), or whether each topic is to be
+ * judged. So a topic that is new costs nothing where rights do not part the subscription. */
+export function receivesAll(broker: Broker, subscription: ClientSubscription): boolean | undefined {
+  const version = subscription.session.rightsVersion * 4;
+  if (subscription.judgement < version) subscription.judgement = version + judge(broker, subscription);
+  const judged = subscription.judgement - version;
+  return judged === Judged.ByTopic ? undefined : judged === Judged.Always;
+}
+
+function judge(broker: Broker, { session, topicFilter }: ClientSubscription): number {
+  const answer = broker.authorizer.mayReceiveAll?.(session.identity, topicFilter);
+  return answer === undefined ? Judged.ByTopic : answer ? Judged.Always : Judged.Never;
 }
 
 /** Any answer of the authorizer may have changed: what was remembered is forgotten, and who may not be connected any more is
@@ -60,6 +86,7 @@ export function mayReceiveBy(broker: Broker, entry: RouteEntry, topicName: strin
  * @param failed hears of a connection on which we have a bug; the others are looked at all the same. */
 export function handleRightsChanged(broker: Broker, failed: (connection: Connection, error: unknown) => void): void {
   broker.matchCache.clear();
+  for (const session of broker.sessions.values()) session.renewRights();
   for (const connection of [...broker.connections]) {
     connection.lastPermit = -1;
     connection.permits = undefined;

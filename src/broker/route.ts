@@ -9,11 +9,14 @@ import type { SubscriptionTrie } from "../topic/subscription_trie.ts";
 import { fitsUtf8String, isValidTopicName, TOPIC_BYTES_MAX, topicLevels } from "../topic/topic_name.ts";
 import type { QoS } from "../packet/control_packet.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
-import type { Subscription } from "../session/subscription.ts";
+import { Subscription } from "../session/subscription.ts";
 import type { ClientSession } from "./client_session.ts";
 import { SharedGroup } from "./shared_group.ts";
 
-export type ClientSubscription = Subscription<ClientSession>;
+export class ClientSubscription extends Subscription<ClientSession> {
+  /** Whether all that it brings may be received, and when that was judged: see `receivesAll` (rights.ts). */
+  judgement = 0;
+}
 
 /** All subscriptions of one Session that match, as one delivery: the highest QoS [MQTT-3.3.4-2], every Subscription
  * Identifier [MQTT-3.3.4-4]. */

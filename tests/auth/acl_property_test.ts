@@ -239,3 +239,36 @@ Deno.test("what AclAuthorizer enforces, what decide() explains, and what the doc
     }
   }
 });
+
+Deno.test("what is judged of a subscription as a whole is what is judged of each topic that it matches", () => {
+  const seen = { true: 0, false: 0, undefined: 0, "undefined of one answer": 0 };
+  const filters = fc.array(subscribed, { minLength: 1, maxLength: 8 });
+  const identities = fc.array(identity, { minLength: 1, maxLength: 3 });
+  fc.assert(
+    fc.property(accounts, accounts, identities, filters, (first, second, identities, filters) => {
+      const source = new ChangingAccounts(first);
+      const authorizer = new AclAuthorizer({ source, clock: new FakeClock() });
+      for (const accounts of [first, second]) {
+        if (accounts !== first) source.change(accounts);
+        for (const identity of identities) {
+          for (const filter of filters) {
+            const names = NAMES_OF.get(filter) ?? NAMES.filter((name) => expressionOf(filter).test(name));
+            NAMES_OF.set(filter, names);
+            const answers = new Set(names.map((name) => authorizer.mayReceive(identity, name)));
+            const answer = authorizer.mayReceiveAll(identity, filter);
+            seen[`${answer}`]++;
+            if (answer === undefined && answers.size === 1) seen["undefined of one answer"]++;
+            if (answer !== undefined) assertEquals([...answers], [answer], filter);
+          }
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
+  // No shortcut that is hardly ever taken, or that tells nothing apart.
+  assert(seen.true > 500 && seen.false > 500 && seen.undefined > 500, JSON.stringify(seen));
+  assert(seen["undefined of one answer"] < (seen.true + seen.false) / 2, JSON.stringify(seen));
+});
+
+/** By Topic Filter. */
+const NAMES_OF = new Map<string, readonly string[]>();

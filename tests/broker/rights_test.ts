@@ -57,6 +57,52 @@ Deno.test("A right to receive that is revoked holds back the next message, at ev
   await expectAll(reader, ...all);
 });
 
+/** Counts what it is asked about receiving. */
+class CountingAuthorizer extends TableAuthorizer {
+  topics = 0;
+  filters = 0;
+  override mayReceive(identity: Identity, topicName: string): boolean {
+    this.topics++;
+    return super.mayReceive(identity, topicName);
+  }
+  override mayReceiveAll(identity: Identity): boolean | undefined {
+    this.filters++;
+    return super.mayReceiveAll(identity);
+  }
+}
+
+Deno.test("A subscription that is wholly allowed is judged once, and again when rights change or its Client comes anew", async () => {
+  const authorizer = new CountingAuthorizer();
+  await using it = await start({ authorizer });
+  const publisher = await it.broker.connect();
+  let reader = await it.broker.connect(as("reader", PERSISTENT));
+  await reader.subscribe("a/#");
+  let topics = 0;
+  const publishTen = async (received: number) => {
+    for (let i = 0; i < 10; i++) await publisher.publish(`a/${topics++}`, "");
+    for (let i = 0; i < received; i++) await reader.expectPublish();
+    await reader.expectNothing();
+  };
+  const asked = () => [authorizer.filters, authorizer.topics];
+  await publishTen(10);
+  assertEquals(asked(), [1, 0], "a filter, and no topic");
+
+  authorizer.refusals = [{ may: "receive", userName: "reader", topic: "a/13" }];
+  await publishTen(9);
+  assertEquals(asked(), [2, 10], "the filter anew, and each topic");
+  authorizer.refusals = [{ may: "receive", userName: "reader" }];
+  await publishTen(0);
+  assertEquals(asked(), [3, 10], "the filter anew, and no topic");
+  authorizer.refusals = [];
+  await publishTen(10);
+  assertEquals(asked(), [4, 10]);
+
+  await reader.disconnect();
+  reader = await it.broker.connect(as("reader", PERSISTENT));
+  await publishTen(10);
+  assertEquals(asked(), [5, 10], "another Identity");
+});
+
 Deno.test("Who may not receive a message does not count as its subscriber", async () => {
   await using it = await start();
   const reader = await it.broker.connect({ clientId: "reader" });

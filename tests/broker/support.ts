@@ -8,14 +8,13 @@ import type { Connection } from "../../src/broker/connection.ts";
 import { Door } from "../../src/broker/door.ts";
 import { Dispatcher } from "../../src/broker/dispatcher.ts";
 import { ClientSession } from "../../src/broker/client_session.ts";
-import type { ClientSubscription } from "../../src/broker/route.ts";
+import { ClientSubscription } from "../../src/broker/route.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config/limits.ts";
 import type { Delivery, PacketSink } from "../../src/connection/packet_sink.ts";
 import { Traffic } from "../../src/connection/traffic.ts";
 import { ApplicationMessage, type ConnectPacket, PacketType, type QoS } from "../../src/packet/mod.ts";
 import { MemoryStore } from "../../src/persistence/memory_store.ts";
 import type { Store } from "../../src/persistence/store.ts";
-import { Subscription } from "../../src/session/subscription.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 /** An anonymous Client. */
@@ -185,5 +184,14 @@ export function subscriptionOf(
 ): ClientSubscription {
   const { qos = 0, noLocal = false, retainAsPublished = false, identifier = 0 } = options;
   const owner = typeof session === "string" ? new ClientSession(identityOf(session), DEFAULT_LIMITS) : session;
-  return new Subscription(owner, topicFilter, undefined, topicFilter, qos, noLocal, retainAsPublished, identifier);
+  return new ClientSubscription(
+    owner,
+    topicFilter,
+    undefined,
+    topicFilter,
+    qos,
+    noLocal,
+    retainAsPublished,
+    identifier,
+  );
 }

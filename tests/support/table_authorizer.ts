@@ -44,12 +44,21 @@ export class TableAuthorizer implements Authorizer {
     return this.#may("receive", identity, topicName);
   }
 
+  /** A refusal of a topic parts every filter, as far as this knows. */
+  mayReceiveAll(identity: Identity): boolean | undefined {
+    const refusals = this.#refusals.filter((refusal) => refusal.may === "receive" && isAbout(refusal, identity));
+    return refusals.length === 0 ? true : refusals.some(({ topic }) => topic === undefined) ? false : undefined;
+  }
+
   #may(what: Refusal["may"], identity: Identity, topic: string | undefined): boolean {
     return !this.#refusals.some((refusal) =>
-      refusal.may === what &&
-      (refusal.clientId === undefined || refusal.clientId === identity.clientId) &&
-      (refusal.userName === undefined || refusal.userName === identity.userName) &&
+      refusal.may === what && isAbout(refusal, identity) &&
       (refusal.topic === undefined || refusal.topic === topic)
     );
   }
+}
+
+function isAbout(refusal: Refusal, { clientId, userName }: Identity): boolean {
+  return (refusal.clientId === undefined || refusal.clientId === clientId) &&
+    (refusal.userName === undefined || refusal.userName === userName);
 }

@@ -1,8 +1,8 @@
-/** Which Topic Filter covers which. Spec §4.7. @module */
+/** Which Topic Filter covers which, and which have a Topic Name in common. Spec §4.7. @module */
 
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import fc from "fast-check";
-import { filterCovers } from "../../src/topic/filter_cover.ts";
+import { filterCovers, filtersOverlap } from "../../src/topic/filter_cover.ts";
 import { isValidTopicFilter, topicMatchesFilter } from "../../src/topic/topic_filter.ts";
 import { ALL_NAMES } from "./all_names.ts";
 
@@ -43,13 +43,15 @@ const text = fc.constantFrom("a", "b", "", "$", "+", "+");
 const filter = fc.tuple(fc.array(text, { maxLength: 3 }), fc.constantFrom([], ["#"]))
   .map(([levels, last]) => [...levels, ...last].join("/")).filter(isValidTopicFilter);
 
+const matching = new Map<string, readonly string[]>();
+
+function matched(filter: string): readonly string[] {
+  let names = matching.get(filter);
+  if (names === undefined) matching.set(filter, names = ALL_NAMES.filter((name) => topicMatchesFilter(name, filter)));
+  return names;
+}
+
 Deno.test("filterCovers() is true exactly when each name that the narrow one matches is matched by the wide one", () => {
-  const matching = new Map<string, readonly string[]>();
-  const matched = (filter: string): readonly string[] => {
-    let names = matching.get(filter);
-    if (names === undefined) matching.set(filter, names = ALL_NAMES.filter((name) => topicMatchesFilter(name, filter)));
-    return names;
-  };
   let covered = 0;
   fc.assert(
     fc.property(filter, filter, (wide, narrow) => {
@@ -60,6 +62,38 @@ Deno.test("filterCovers() is true exactly when each name that the narrow one mat
     { numRuns: 20_000 },
   );
   assert(covered > 1_000, "both answers were met");
+});
+
+Deno.test("filtersOverlap() is true exactly when there is a name that both match", () => {
+  const answers = { true: 0, false: 0 };
+  fc.assert(
+    fc.property(filter, filter, (one, other) => {
+      const expected = matched(one).some((name) => topicMatchesFilter(name, other));
+      answers[`${expected}`]++;
+      assertEquals(filtersOverlap(one, other), expected, `${one} ${other}`);
+      assertEquals(filtersOverlap(other, one), expected, `${other} ${one}`);
+    }),
+    { numRuns: 20_000 },
+  );
+  assert(answers.true > 1_000 && answers.false > 1_000, "both answers were met");
+});
+
+Deno.test("[MQTT-4.7.2-1] no filter that begins with a wildcard has a name in common with one that begins with $", () => {
+  for (const one of ["#", "+/#", "+/+", "+/monitor/#", "+"]) {
+    for (const other of ["$SYS", "$SYS/#", "$SYS/monitor", "$/+"]) {
+      assertFalse(filtersOverlap(one, other), `${one} ${other}`);
+      assertFalse(filtersOverlap(other, one), `${other} ${one}`);
+    }
+  }
+  assert(filtersOverlap("$SYS/#", "$SYS/+"));
+});
+
+Deno.test("filtersOverlap() takes 65,535 slashes", () => {
+  const name = "/".repeat(65_535);
+  const pluses = "+/".repeat(32_767) + "+";
+  assert(filtersOverlap(pluses + "/#", name));
+  assertFalse(filtersOverlap(pluses, name));
+  assertFalse(filtersOverlap(name, pluses));
 });
 
 Deno.test("filterCovers() takes 65,535 slashes", () => {
