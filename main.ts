@@ -2,4 +2,5 @@
 
 import { runCommandLine } from "./src/cli/run.ts";
 
-if (import.meta.main) Deno.exit(await runCommandLine(Deno.args));
+// Not awaited: while a module waits at its top level, Deno goes through its event loop twice for each turn of the broker.
+if (import.meta.main) runCommandLine(Deno.args).then(Deno.exit);
