@@ -7,8 +7,8 @@
  *
  * @module */
 
-import { existsSync } from "node:fs";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { exists } from "../base/private_files.ts";
 
 /** Whatever the files say, who looks at the accounts looks again after this time. */
 const TRUSTED_MS = 1000;
@@ -27,9 +27,8 @@ export class AccountsFile {
     this.#marks = [new FileMarks(path), new FileMarks(path + LOG_SUFFIX)];
   }
 
-  /** Cheap, unlike the error that says no: Deno makes it with a stack. */
   isThere(): boolean {
-    return existsSync(this.path);
+    return exists(this.path);
   }
 
   /** Notes how the files are now: whoever gets "false" looks at the accounts next.

@@ -1,12 +1,14 @@
 /** The keys under which accounts are kept: the layout of `AccountsStore`. A name stands in a key as it is, or as its hash
  * if it is long: Deno KV takes 2 KiB a key, and 80 KiB of keys in one operation. Room: pure. @module */
 
-import { createHash } from "node:crypto";
+import { sha256 } from "@noble/hashes/sha2";
 import type { BanKind } from "./account_records.ts";
 import { byteLength } from "./account_names.ts";
 
 /** 500 such names are within the 80 KiB of an operation. */
 const NAME_IN_KEY_BYTES_MAX = 96;
+
+const encoder = new TextEncoder();
 
 export const FORMAT_KEY: Deno.KvKey = ["quetzal", "format"];
 export const STATE_KEY: Deno.KvKey = ["version"];
@@ -20,7 +22,7 @@ export const CHANGE = "change";
 /** A hash is bytes, so that it is never the name of another. */
 export function nameInKey(name: string): string | Uint8Array {
   const isShort = name.length <= NAME_IN_KEY_BYTES_MAX && byteLength(name) <= NAME_IN_KEY_BYTES_MAX;
-  return isShort ? name : new Uint8Array(createHash("sha256").update(name).digest());
+  return isShort ? name : sha256(encoder.encode(name));
 }
 
 export function userKey(name: string): Deno.KvKey {

@@ -3,7 +3,8 @@
  * SCRAM and plain passwords. The other kinds are imported from Mosquitto, and give way at the next login.
  * Room: no state. The slow part runs in threads of the runtime's own (argon2id: in slices of this one). @module */
 
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { hmac as hmacOf } from "@noble/hashes/hmac";
+import { sha256, sha512 } from "@noble/hashes/sha2";
 import type { Credentials, ScramKeys } from "./credentials.ts";
 import { preparePassword } from "../base/saslprep.ts";
 
@@ -22,8 +23,8 @@ export const PASSWORD_BYTES_MAX = 65_535;
 
 const SALT_BYTES = 16;
 const HASHES = {
-  "SHA-256": { name: "sha256", bytes: 32 },
-  "SHA-512": { name: "sha512", bytes: 64 },
+  "SHA-256": { sha2: sha256, bytes: 32 },
+  "SHA-512": { sha2: sha512, bytes: 64 },
 } as const;
 
 const encoder = new TextEncoder();
@@ -65,18 +66,21 @@ export async function scramKeys(
 }
 
 export function hmac(hash: ScramHash, key: Uint8Array, data: string | Uint8Array): Uint8Array {
-  return new Uint8Array(createHmac(HASHES[hash].name, key).update(data).digest());
+  return hmacOf(HASHES[hash].sha2, key, typeof data === "string" ? encoder.encode(data) : data);
 }
 
 export function digest(hash: ScramHash, ...parts: readonly Uint8Array[]): Uint8Array {
-  const state = createHash(HASHES[hash].name);
+  const state = HASHES[hash].sha2.create();
   for (const part of parts) state.update(part);
-  return new Uint8Array(state.digest());
+  return state.digest();
 }
 
 /** In constant time for equal lengths; lengths are no secret. */
 export function areEqual(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && timingSafeEqual(left, right);
+  if (left.length !== right.length) return false;
+  let difference = 0;
+  for (let i = 0; i < left.length; i++) difference |= left[i] ^ right[i];
+  return difference === 0;
 }
 
 async function pbkdf2(

@@ -3,7 +3,8 @@
  * Room: passive; time is given. Bounded: the least recently used leave first. Wrong secrets have a quarter of the places
  * of their own, so that whoever tries many cannot push out those that are right. @module */
 
-import { createHmac, randomBytes } from "node:crypto";
+import { hmac } from "@noble/hashes/hmac";
+import { sha256 } from "@noble/hashes/sha2";
 import type { Clock } from "../base/clock.ts";
 
 /** Of `Limits`. */
@@ -15,7 +16,7 @@ export interface VerdictLimits {
 const WRONG_SHARE = 4;
 
 export class VerdictMemory {
-  readonly #secret = randomBytes(32);
+  readonly #secret = crypto.getRandomValues(new Uint8Array(32));
   readonly #limits: VerdictLimits;
   readonly #clock: Clock;
   /** By key: until when. In the order of their last use. */
@@ -33,12 +34,12 @@ export class VerdictMemory {
 
   /** Equal parts, and only those, give equal keys. */
   keyOf(...parts: readonly (string | Uint8Array)[]): string {
-    const state = createHmac("sha256", this.#secret);
+    const state = hmac.create(sha256, this.#secret);
     for (const part of parts) {
       const bytes = typeof part === "string" ? encoder.encode(part) : part;
-      state.update(`${bytes.length}:`).update(bytes);
+      state.update(encoder.encode(`${bytes.length}:`)).update(bytes);
     }
-    return state.digest("base64");
+    return state.digest().toBase64();
   }
 
   /** @returns undefined = not known, or not any more. */
