@@ -20,7 +20,7 @@ import { LoginAttempts } from "./auth/login_attempts.ts";
 import { PasswordChecks } from "./auth/password_checks.ts";
 import type { Clock } from "./base/clock.ts";
 import type { Log } from "./base/log.ts";
-import { exists } from "./base/private_files.ts";
+import { exists } from "./base/files.ts";
 import type { Config } from "./config/config.ts";
 import { jwtKey } from "./config/jwt_key.ts";
 import type { OpenListener } from "./open_listeners.ts";

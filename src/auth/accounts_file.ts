@@ -8,7 +8,7 @@
  * @module */
 
 import { type Clock, systemClock } from "../base/clock.ts";
-import { exists } from "../base/private_files.ts";
+import { exists } from "../base/files.ts";
 
 /** Whatever the files say, who looks at the accounts looks again after this time. */
 const TRUSTED_MS = 1000;

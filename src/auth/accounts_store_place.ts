@@ -4,7 +4,8 @@
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { delay } from "@std/async/delay";
-import { exists, makePrivateFile, makePrivateFolder, sizeOf, syncFolder, tightenFile } from "../base/private_files.ts";
+import { exists, sizeOf, syncFolder } from "../base/files.ts";
+import { makePrivateFile, makePrivateFolder, tightenFile } from "../base/private_files.ts";
 
 /** In the data folder. */
 export const ACCOUNTS_FILE_NAME = "accounts.kv";

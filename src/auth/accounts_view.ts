@@ -5,7 +5,7 @@
  * written to it. @module */
 
 import type { Log } from "../base/log.ts";
-import { sizeOf } from "../base/private_files.ts";
+import { sizeOf } from "../base/files.ts";
 import type { UserRecord } from "./account_records.ts";
 import { AccountsFile } from "./accounts_file.ts";
 import { type Accounts, type AccountsSource, NO_ACCOUNTS } from "./accounts.ts";

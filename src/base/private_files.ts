@@ -2,6 +2,7 @@
  * from one operating system to the other is here. @module */
 
 import { dirname } from "node:path";
+import { exists, syncFolder } from "./files.ts";
 
 /** Windows keeps access lists instead, and what is made in a user's folder is the user's by them. */
 const HAS_MODES = Deno.build.os !== "windows";
@@ -40,44 +41,5 @@ export function tightenFile(path: string): void {
     if (mode !== null && (mode & 0o077) !== 0) Deno.chmodSync(path, FILE_MODE);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
-/** What was written to a file is on the disk when this returns. */
-export function syncFile(path: string): void {
-  using file = Deno.openSync(path, { read: true, write: true });
-  file.syncSync();
-}
-
-/** What was made, renamed or removed in a folder is on the disk when this returns. */
-export function syncFolder(path: string): void {
-  // Windows opens no folder as a file, and keeps its directories in a journal.
-  if (!HAS_MODES) return;
-  using folder = Deno.openSync(path, { read: true });
-  folder.syncSync();
-}
-
-export function exists(path: string): boolean {
-  return sizeOf(path) !== undefined;
-}
-
-/** As `exists`, and true of a link to nothing, too. */
-export function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-/** Bytes; undefined = there is no such file. @throws what else may be wrong with it. */
-export function sizeOf(path: string): number | undefined {
-  try {
-    return Deno.statSync(path).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
   }
 }

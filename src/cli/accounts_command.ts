@@ -3,7 +3,7 @@
 
 import { dirname } from "node:path";
 import { escapeControls } from "../base/log.ts";
-import { exists } from "../base/private_files.ts";
+import { exists } from "../base/files.ts";
 import { AccountsError, AccountsStore } from "../auth/accounts_store.ts";
 import { accountsPlace, isRemote } from "../auth/accounts_store_place.ts";
 import type { Config } from "../config/config.ts";

@@ -6,15 +6,8 @@
 import { DatabaseSync } from "node:sqlite";
 import { join, resolve } from "node:path";
 import { FolderLock } from "./folder_lock.ts";
-import {
-  exists,
-  isThere,
-  makePrivateFile,
-  makePrivateFolder,
-  sizeOf,
-  syncFolder,
-  tightenFile,
-} from "../base/private_files.ts";
+import { exists, isThere, sizeOf, syncFolder } from "../base/files.ts";
+import { makePrivateFile, makePrivateFolder, tightenFile } from "../base/private_files.ts";
 import { migrate } from "./schema.ts";
 import { hasForeignLog, requireOurFile } from "./store_header.ts";
 import {

@@ -2,7 +2,7 @@
  * it ends with the process, however that ends, so nothing is left behind that a person would have to remove. @module */
 
 import { join } from "node:path";
-import { exists } from "../base/private_files.ts";
+import { exists } from "../base/files.ts";
 
 /** It is locked, and stays empty. It is never removed: another process could lock the removed one, and a third one the
  * new one. */

@@ -14,7 +14,7 @@
  * Not seen: damage in the last two transactions, in the 32 bytes of the log's header, and a log that was cut. @module */
 
 import { DatabaseSync } from "node:sqlite";
-import { sizeOf, syncFile } from "../base/private_files.ts";
+import { sizeOf, syncFile } from "../base/files.ts";
 
 const HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;

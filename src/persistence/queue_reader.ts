@@ -1,7 +1,7 @@
 /** Questions for queued messages that are in the file alone: they wait until what was told before is in it, and then for
  * a thread of their own. In: `Store.readOutgoing`. Out: its answers. @module */
 
-import { readOutgoingRecords } from "./record_codec.ts";
+import { readOutgoingRecords } from "./record_reader.ts";
 import type { OutgoingRecord } from "./store.ts";
 import type { StoredSession } from "./stored_session.ts";
 import type { ReadAnswer, ReadRequest } from "./thread_messages.ts";

@@ -10,7 +10,7 @@ import { DataFolder, DataFolderError } from "./data_folder.ts";
 import { GatheredBatch } from "./gathered_batch.ts";
 import { PackedReader, PackedWriter } from "./packed_bytes.ts";
 import { QueueReader } from "./queue_reader.ts";
-import { RecordReader } from "./record_codec.ts";
+import { RecordReader } from "./record_reader.ts";
 import type { OutgoingRecord, SessionRecord, Store, StoreVisitor, SubscriptionRecord } from "./store.ts";
 import { StoredSession } from "./stored_session.ts";
 import { StoreTime } from "./store_time.ts";

@@ -9,7 +9,8 @@
 import { backup, DatabaseSync } from "node:sqlite";
 import { basename, dirname, join } from "node:path";
 import { checkIntegrity, isDamage } from "./integrity.ts";
-import { exists, isThere, makePrivateFile, sizeOf, syncFile, syncFolder } from "../base/private_files.ts";
+import { exists, isThere, sizeOf, syncFile, syncFolder } from "../base/files.ts";
+import { makePrivateFile } from "../base/private_files.ts";
 import { isOfTheWorld, StoreDamageError, StoreFile, StoreToolError } from "./store_file.ts";
 import { causeOf, COMPANIONS, STORE_FILE_NAME } from "./store_trouble.ts";
 

@@ -4,7 +4,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { join, resolve } from "node:path";
 import { DataFolder, STORE_FILE_NAME } from "./data_folder.ts";
-import { sizeOf } from "../base/private_files.ts";
+import { sizeOf } from "../base/files.ts";
 import { requireSchema } from "./schema.ts";
 import { explainTrouble, requireWholeLog } from "./store_file.ts";
 

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { FolderLock } from "./folder_lock.ts";
 import { isDamage } from "./integrity.ts";
 import { checkLog } from "./log_check.ts";
-import { sizeOf } from "../base/private_files.ts";
+import { sizeOf } from "../base/files.ts";
 import { MIGRATION_STEPS, type MigrationStep, requireSchema, SchemaError } from "./schema.ts";
 import { hasChangesBeside, hasForeignLog, requireOurFile } from "./store_header.ts";
 import {

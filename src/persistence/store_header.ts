@@ -2,7 +2,7 @@
  * for its own that is not. Layout: https://sqlite.org/fileformat2.html, section 1.3. @module */
 
 import { requireKnownVersion, requireOurs } from "./schema.ts";
-import { sizeOf } from "../base/private_files.ts";
+import { sizeOf } from "../base/files.ts";
 
 const HEADER_BYTES = 100;
 const MAGIC = "SQLite format 3\0";

@@ -18,7 +18,7 @@ import {
   writeRetained,
   writeSession,
   writeSubscription,
-} from "./record_codec.ts";
+} from "./record_writer.ts";
 
 /** A buffer is handed on when it holds so much: what is loaded is never in memory twice as a whole. */
 const CHUNK_BYTES = 1024 * 1024;

@@ -3,7 +3,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { readMessage } from "./message_codec.ts";
 import { PackedReader } from "./packed_bytes.ts";
-import { sizeOf } from "../base/private_files.ts";
+import { sizeOf } from "../base/files.ts";
 import { numberOf } from "./schema.ts";
 import type { StoreFile } from "./store_file.ts";
 import { type ClockMark, offsetAfter } from "./store_time.ts";

@@ -2,7 +2,7 @@
  * start and in the tools. @module */
 
 import { dirname, join, resolve } from "node:path";
-import { exists, isThere } from "../base/private_files.ts";
+import { exists, isThere } from "../base/files.ts";
 import { SchemaError } from "./schema.ts";
 
 export const STORE_FILE_NAME = "quetzal.sqlite";
