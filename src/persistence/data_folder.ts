@@ -6,7 +6,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { join, resolve } from "node:path";
 import { FolderLock } from "./folder_lock.ts";
-import { exists, isThere, sizeOf, syncFolder } from "../base/files.ts";
+import { exists, isThere, sizeOf, syncFile, syncFolder } from "../base/files.ts";
 import { makePrivateFile, makePrivateFolder, tightenFile } from "../base/private_files.ts";
 import { migrate } from "./schema.ts";
 import { hasForeignLog, requireOurFile } from "./store_header.ts";
@@ -145,8 +145,11 @@ export class DataFolder {
       makePrivateFile(newFile);
       {
         using database = new DatabaseSync(newFile);
+        // Whole or removed: nothing in it is worth a journal, and one wait for the disk does for all of it.
+        database.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
         migrate(database);
       }
+      syncFile(newFile);
       Deno.renameSync(newFile, this.storeFile);
     } catch (error) {
       // A disk that is full should not keep what is of no use.
