@@ -37,15 +37,26 @@ const CHARS_COUNTED_AS_ONE = 128;
 const KNOWN = { publish: 1, retain: 2, receive: 4 } as const;
 const ALLOWED_SHIFT = 3;
 
-interface Remembered {
-  readonly rights: Rights;
-  /** By Topic Name. */
-  readonly verdicts: Map<string, number>;
+/** Of one identity, by Topic Name. Made with the first topic that is judged: many Clients never get so far. */
+class Verdicts {
+  readonly byTopic = new Map<string, number>();
   /** A Client with ever new topics is judged anew each time: to remember that would cost more, and help nobody. */
   readonly gauge: CacheGauge;
-  /** Of `verdicts`, long topics counted as several. */
-  count: number;
+  /** Long topics counted as several. */
+  count = 0;
+
+  constructor(verdictsMax: number) {
+    this.gauge = new CacheGauge(verdictsMax);
+  }
 }
+
+interface Judged {
+  readonly rights: Rights;
+  verdicts: Verdicts | undefined;
+}
+
+/** The one answer to everything, or what is to be asked for each topic. */
+type Remembered = boolean | Judged;
 
 export class AclAuthorizer implements Authorizer {
   onChange: (() => void) | undefined = undefined;
@@ -110,8 +121,9 @@ export class AclAuthorizer implements Authorizer {
 
   /** Asked once for each subscription: not remembered. */
   maySubscribe(identity: Identity, topicFilter: string): boolean {
-    const { rights } = this.#rememberedOf(identity);
-    return rights.constant ?? rights.decide("subscribe", topicFilter).allowed;
+    const remembered = this.#rememberedOf(identity);
+    if (typeof remembered === "boolean") return remembered;
+    return remembered.rights.decide("subscribe", topicFilter).allowed;
   }
 
   /** A Client that was not here since the broker started may bring grants, as in a token: what only they could allow is
@@ -122,46 +134,48 @@ export class AclAuthorizer implements Authorizer {
 
   /** The broker remembers it. What is about a single topic costs no more than that topic does. */
   mayReceiveAll(identity: Identity, topicFilter: string): boolean | undefined {
-    const { rights } = this.#rememberedOf(identity);
-    if (!hasWildcard(topicFilter)) return rights.constant ?? rights.decide("receive", topicFilter).allowed;
-    return rights.decideAll("receive", topicFilter);
+    const remembered = this.#rememberedOf(identity);
+    if (typeof remembered === "boolean") return remembered;
+    if (!hasWildcard(topicFilter)) return remembered.rights.decide("receive", topicFilter).allowed;
+    return remembered.rights.decideAll("receive", topicFilter);
   }
 
   #may(identity: Identity, request: keyof typeof KNOWN, topicName: string): boolean {
     const remembered = this.#rememberedOf(identity);
-    const { rights, verdicts } = remembered;
-    if (rights.constant !== undefined) return rights.constant;
-    if (!remembered.gauge.looks()) return rights.decide(request, topicName).allowed;
+    if (typeof remembered === "boolean") return remembered;
+    const { rights } = remembered;
+    const verdicts = remembered.verdicts ??= new Verdicts(this.#verdictsPerIdentityMax);
+    if (!verdicts.gauge.looks()) return rights.decide(request, topicName).allowed;
     const bit = KNOWN[request];
-    const known = verdicts.get(topicName) ?? 0;
+    const known = verdicts.byTopic.get(topicName) ?? 0;
     if ((known & bit) !== 0) {
-      remembered.gauge.hit();
+      verdicts.gauge.hit();
       return (known & (bit << ALLOWED_SHIFT)) !== 0;
     }
     const { allowed } = rights.decide(request, topicName);
-    this.#remember(remembered, topicName, known | bit | (allowed ? bit << ALLOWED_SHIFT : 0));
+    this.#remember(verdicts, topicName, known | bit | (allowed ? bit << ALLOWED_SHIFT : 0));
     return allowed;
   }
 
-  #remember(remembered: Remembered, topicName: string, verdict: number): void {
-    const { verdicts } = remembered;
-    if (!verdicts.has(topicName)) {
+  #remember(verdicts: Verdicts, topicName: string, verdict: number): void {
+    const { byTopic } = verdicts;
+    if (!byTopic.has(topicName)) {
       const count = 1 + Math.floor(topicName.length / CHARS_COUNTED_AS_ONE);
       if (count > this.#verdictsPerIdentityMax) return;
-      if (remembered.count + count > this.#verdictsPerIdentityMax) {
-        this.#verdictCount -= remembered.count;
-        verdicts.clear();
-        remembered.count = 0;
+      if (verdicts.count + count > this.#verdictsPerIdentityMax) {
+        this.#verdictCount -= verdicts.count;
+        byTopic.clear();
+        verdicts.count = 0;
       }
       // Some belong to identities that are gone: nobody counts them down. So now and then all are forgotten.
       if (this.#verdictCount + count > this.#verdictsMax) {
         this.#forget();
         return;
       }
-      remembered.count += count;
+      verdicts.count += count;
       this.#verdictCount += count;
     }
-    verdicts.set(topicName, verdict);
+    byTopic.set(topicName, verdict);
   }
 
   #rememberedOf(identity: Identity): Remembered {
@@ -169,8 +183,8 @@ export class AclAuthorizer implements Authorizer {
     let remembered = this.#remembered.get(identity);
     if (remembered === undefined) {
       this.#index ??= new AclIndex(this.#accounts);
-      const gauge = new CacheGauge(this.#verdictsPerIdentityMax);
-      remembered = { rights: this.#index.rightsOf(identity), verdicts: new Map(), gauge, count: 0 };
+      const rights = this.#index.rightsOf(identity);
+      remembered = rights.constant ?? { rights, verdicts: undefined };
       this.#remembered.set(identity, remembered);
     }
     return remembered;
