@@ -51,7 +51,7 @@ export function holdPublisher(broker: Broker, publisher: Connection, receiver: C
 
 /** true: publishers of QoS 1 and 2 should wait, since what they send only makes the queue longer. */
 export function isBehind(connection: Connection): boolean {
-  return connection.sink.congested || connection.session!.pending.isFilling;
+  return connection.sink.congested || connection.session!.isFilling;
 }
 
 /** Something was written or acknowledged. */

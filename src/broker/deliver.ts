@@ -25,7 +25,7 @@ export function sendUnkept(
   expirySeconds: number,
 ): boolean {
   const { window, connection } = session;
-  if (session.persists || session.pending.length > 0 || window.hasResends || !canSend(session)) return false;
+  if (session.persists || session.hasPending || session.hasResends || !canSend(session)) return false;
   // Behind a QoS 2 message that waits for the store comes no other.
   if (qos === 2 && session.gatedSends > 0) return false;
   const packetIdentifier = window.openUnkept(qos);
@@ -41,7 +41,7 @@ export function sendUnkept(
 
 /** Takes a QoS 1 or 2 message into the session state [MQTT-4.5.0-1], and sends it at once if nothing is before it. */
 export function enqueue(broker: Broker, session: ClientSession, outgoing: OutgoingMessage): void {
-  const isFirst = session.pending.length === 0 && !session.window.hasResends;
+  const isFirst = !session.hasPending && !session.hasResends;
   // Before the queue sees it: what has a position may be left to the store.
   if (session.persists) outgoing.position = session.lastPosition + 1;
   const goesNow = isFirst && canSend(session) && session.window.open(outgoing);
@@ -52,7 +52,7 @@ export function enqueue(broker: Broker, session: ClientSession, outgoing: Outgoi
   }
   if (goesNow) sendPublish(broker, session, outgoing);
   // After the store was told: it reads what it has heard of.
-  else if (session.pending.hasRuns) readBackIfNeeded(broker, session);
+  else if (session.hasRuns) readBackIfNeeded(broker, session);
 }
 
 /** @returns false when the queue is full and its policy gave up this message: the store never hears of it. */
@@ -70,7 +70,7 @@ function waitInQueue(broker: Broker, session: ClientSession, outgoing: OutgoingM
 
 /** Sends what may be sent now: first what a resumed session has to repeat, then what waits. */
 export function pump(broker: Broker, session: ClientSession): void {
-  while (session.window.hasResends && canSend(session)) {
+  while (session.hasResends && canSend(session)) {
     const outgoing = session.window.nextResend();
     if (outgoing === undefined) break;
     if (outgoing.state === OutgoingState.AwaitingPubcomp) {
@@ -79,8 +79,8 @@ export function pump(broker: Broker, session: ClientSession): void {
       sendPublish(broker, session, outgoing);
     }
   }
-  if (session.window.hasResends) return;
-  while (session.pending.length > 0 && canSend(session)) {
+  if (session.hasResends) return;
+  while (session.hasPending && canSend(session)) {
     const outgoing = session.pending.peek();
     if (outgoing === undefined) break;
     if (!isStillWanted(broker, session, outgoing)) {
@@ -96,7 +96,7 @@ export function pump(broker: Broker, session: ClientSession): void {
     if (isInStore(session, outgoing)) storeOutgoing(broker, session, outgoing);
     sendPublish(broker, session, outgoing);
   }
-  if (session.pending.hasRuns) readBackIfNeeded(broker, session);
+  if (session.hasRuns) readBackIfNeeded(broker, session);
   if (session.connection !== undefined) relieveIfCaughtUp(broker, session.connection);
 }
 

@@ -228,7 +228,7 @@ function beginSession(
     broker.statistics.clientsMaximum = broker.connectedCount;
   }
   const receiveMaximum = packet.properties.receiveMaximum ?? 65_535;
-  session.window.resume(Math.min(receiveMaximum, broker.limits.outgoingInFlightMax));
+  session.resume(Math.min(receiveMaximum, broker.limits.outgoingInFlightMax));
   storeSession(broker, session);
   return session;
 }

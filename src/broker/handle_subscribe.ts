@@ -74,8 +74,8 @@ function subscribe(
     return ReasonCode.SubscriptionIdentifiersNotSupported;
   }
   if (!broker.authorizer.maySubscribe(connection.identity!, topicFilter, request.qos)) return ReasonCode.NotAuthorized;
-  const isNew = !session.subscriptions.has(request.topicFilter);
-  if (isNew && session.subscriptions.size >= limits.subscriptionsPerSessionMax) return ReasonCode.QuotaExceeded;
+  const isNew = session.subscriptionTo(request.topicFilter) === undefined;
+  if (isNew && session.subscriptionCount >= limits.subscriptionsPerSessionMax) return ReasonCode.QuotaExceeded;
   const chars = session.subscriptionChars + request.topicFilter.length;
   if (isNew && chars > limits.subscriptionCharsPerSessionMax) return ReasonCode.QuotaExceeded;
   if (session.persists && broker.store.trouble !== undefined) return ReasonCode.QuotaExceeded;

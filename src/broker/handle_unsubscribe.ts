@@ -19,7 +19,7 @@ export function handleUnsubscribe(broker: Broker, connection: Connection, packet
   const changes = broker.store.changes;
   const reasonCodes: ReasonCode[] = [];
   for (const topicFilter of packet.topicFilters) {
-    const subscription = session.subscriptions.get(topicFilter) as ClientSubscription | undefined;
+    const subscription = session.subscriptionTo(topicFilter) as ClientSubscription | undefined;
     if (subscription !== undefined) {
       removeSubscription(broker, subscription);
       if (session.persists) broker.store.deleteSubscription(session.clientId, topicFilter);

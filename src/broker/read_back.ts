@@ -65,7 +65,7 @@ export function handleReadBack(
 /** The "read-again" event. */
 export function handleReadAgain(broker: Broker, session: ClientSession): void {
   endQuestion(session);
-  if (session.pending.hasRuns) readBackIfNeeded(broker, session);
+  if (session.hasRuns) readBackIfNeeded(broker, session);
 }
 
 /** The session has ended: the store may never answer. */
@@ -83,7 +83,7 @@ export function checkReadings(broker: Broker): void {
 /** A message as the store has it. */
 export function outgoingOf(session: ClientSession, record: OutgoingRecord): OutgoingMessage {
   const { message, qos, retain, subscriptionIdentifiers, expiresAtMs, sharedFilter } = record;
-  const sharedBy = sharedFilter === undefined ? undefined : session.subscriptions.get(sharedFilter);
+  const sharedBy = sharedFilter === undefined ? undefined : session.subscriptionTo(sharedFilter);
   const outgoing = new OutgoingMessage(message, qos, retain, subscriptionIdentifiers, expiresAtMs, sharedBy);
   outgoing.position = record.position;
   outgoing.isOnDisk = true;
@@ -171,7 +171,7 @@ function takeIn(broker: Broker, session: ClientSession, reading: Reading, messag
   if (missing > 0) broker.log.messagesMissing(session.clientId, missing);
   session.pending.trim((dropped) => dropFromQueue(broker, session, dropped));
   // Resumed without an expiry, it was stored for the sake of its runs alone.
-  if (!session.persists && !session.pending.hasRuns) storeSession(broker, session);
+  if (!session.persists && !session.hasRuns) storeSession(broker, session);
   pump(broker, session);
   readBackIfNeeded(broker, session);
 }

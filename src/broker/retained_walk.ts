@@ -108,7 +108,7 @@ export class RetainedWalks {
       if (isBehind(connection)) return false; // relieveIfCaughtUp resumes it
       const [fullFilter, walk] = first;
       // Removed meanwhile? One that was replaced, and asked for nothing retained again, goes on as it is now.
-      const subscription = session.subscriptions.get(fullFilter) as ClientSubscription | undefined;
+      const subscription = session.subscriptionTo(fullFilter) as ClientSubscription | undefined;
       const isUnderWay = subscription !== undefined &&
         walk.names.advance(1, (_, retained) => this.#send(connection, subscription, walk.newestSerial, retained));
       if (isUnderWay) continue;

@@ -102,7 +102,7 @@ function deliverLater(broker: Broker, message: ApplicationMessage, later: LaterD
     const expirySeconds = remainingExpiry(expiresAtMs, broker.turn.wallMs);
     for (const { session, retain, subscriptionIdentifiers, subscriptions } of later) {
       const isWanted = session.isConnected && broker.mayReceive(session, message.topicName) &&
-        subscriptions.some((subscription) => session.subscriptions.has(subscription.fullFilter));
+        subscriptions.some((subscription) => session.subscriptionTo(subscription.fullFilter) !== undefined);
       if (isWanted) {
         session.connection!.sink.deliver(message, 0, retain, false, 0, subscriptionIdentifiers, expirySeconds);
       }

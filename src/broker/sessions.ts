@@ -68,12 +68,11 @@ export function endSession(broker: Broker, session: ClientSession): void {
   attend(broker, session);
   broker.sessions.delete(session.clientId);
   // Subscriptions go first: a session that ended gets neither its own will nor what it hands over.
-  for (const subscription of [...session.subscriptions.values()]) {
+  for (const subscription of session.allSubscriptions()) {
     removeSubscription(broker, subscription as ClientSubscription);
   }
   handOverShared(broker, session, true);
-  session.pending.clear();
-  session.window.clear();
+  session.clearMessages();
   endReading(broker, session);
   unstoreSession(broker, session);
   publishWill(broker, session);
@@ -83,7 +82,7 @@ export function endSession(broker: Broker, session: ClientSession): void {
  * Will Message, which a broker that dies owes all the same; and those that persisted and have queued messages on the disk
  * alone. Of the second kind it is told nothing else, and it ends with the next start. */
 export function storeSession(broker: Broker, session: ClientSession): void {
-  if (!session.persists && !session.pending.hasRuns && !hasWillToStore(broker, session)) {
+  if (!session.persists && !session.hasRuns && !hasWillToStore(broker, session)) {
     return unstoreSession(broker, session);
   }
   session.isStored = true;

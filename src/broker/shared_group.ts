@@ -108,7 +108,7 @@ export class SharedGroup {
 /** It can be sent a message now. */
 export function isReady(member: ClientSubscription): boolean {
   const session = member.session;
-  return session.isConnected && session.pending.length === 0 && session.window.sendQuota > 0 &&
+  return session.isConnected && !session.hasPending && session.window.sendQuota > 0 &&
     !session.connection!.sink.congested;
 }
 

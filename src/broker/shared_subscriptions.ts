@@ -51,6 +51,7 @@ export class SharedSubscriptions {
  * delivery has begun stays, also when the session ends [MQTT-4.8.2-4], [MQTT-4.8.2-5].
  * @param isEnding the session ends: members that are away are good enough then. */
 export function handOverShared(broker: Broker, session: ClientSession, isEnding: boolean): void {
+  if (session.messageCount === 0) return;
   const heirs: Heirs = new Map();
   for (const outgoing of session.window.values()) {
     if (outgoing.sharedBy === undefined || !isToBeHandedOver(outgoing)) continue;

@@ -54,9 +54,9 @@ export function takeSnapshot(broker: Broker): BrokerSnapshot {
 export function queuedMessages(broker: Broker): { count: number; bytes: number } {
   let count = 0;
   let bytes = 0;
-  for (const { pending, window } of broker.sessions.values()) {
-    count += pending.length + window.size;
-    bytes += pending.bytes + window.bytes;
+  for (const session of broker.sessions.values()) {
+    count += session.messageCount;
+    bytes += session.messageBytes;
   }
   return { count, bytes };
 }

@@ -7,7 +7,7 @@ import type { ClientSubscription } from "./route.ts";
  * @returns whether there was one. */
 export function addSubscription(broker: Broker, subscription: ClientSubscription): boolean {
   const session = subscription.session;
-  const former = session.subscriptions.get(subscription.fullFilter) as ClientSubscription | undefined;
+  const former = session.subscriptionTo(subscription.fullFilter) as ClientSubscription | undefined;
   if (former !== undefined) takeOut(broker, former);
   session.addSubscription(subscription);
   session.subscriptionChars += subscription.fullFilter.length;

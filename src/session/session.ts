@@ -19,14 +19,17 @@ export interface SessionLimits {
   readonly queuedInMemoryBytesMax?: number;
 }
 
-/** Made for a session with its first one: most that come and go have none. */
-const NO_SUBSCRIPTIONS: ReadonlyMap<string, Subscription> = new Map();
-
 export class Session {
-  #subscriptions: Map<string, Subscription> | undefined = undefined;
-  readonly window: OutgoingWindow;
-  readonly incomingQoS2 = new IncomingQoS2();
-  readonly pending: PendingQueue;
+  /** The only one, which is the rule; or all of them by full filter, with `$share/name/`. */
+  #subscriptions: Subscription | Map<string, Subscription> | undefined = undefined;
+  /** What follows is made when it is needed: most clients are idle, and many never get a message at QoS 1 or 2. */
+  #window: OutgoingWindow | undefined = undefined;
+  #pending: PendingQueue | undefined = undefined;
+  #incomingQoS2: IncomingQoS2 | undefined = undefined;
+  readonly #limits: SessionLimits;
+  readonly #queueBudget: ByteBudget | undefined;
+  /** Of its present Network Connection, or the last one. */
+  #receiveMaximum = 65_535;
   will: Will | undefined = undefined;
   /** Seconds; 0 ends the session with its connection, NEVER_EXPIRES_S keeps it. */
   sessionExpiryInterval = 0;
@@ -49,28 +52,108 @@ export class Session {
     /** What the queues of all sessions may hold together. Default: no bound. */
     queueBudget?: ByteBudget,
   ) {
-    this.window = new OutgoingWindow(limits.queuedBytesMax, queueBudget);
-    this.pending = new PendingQueue(
-      limits.queuedMessagesMax,
-      limits.queuedBytesMax,
-      limits.queuePolicy,
-      queueBudget,
-      limits.queuedInMemoryBytesMax,
-    );
+    this.#limits = limits;
+    this.#queueBudget = queueBudget;
   }
 
-  /** By full filter, with `$share/name/`. */
-  get subscriptions(): ReadonlyMap<string, Subscription> {
-    return this.#subscriptions ?? NO_SUBSCRIPTIONS;
+  get window(): OutgoingWindow {
+    return this.#window ??= this.#makeWindow();
+  }
+
+  /** What waits for its Client. Who only wants to know whether anything does asks `hasPending`, which makes nothing. */
+  get pending(): PendingQueue {
+    return this.#pending ??= this.#makePending();
+  }
+
+  get incomingQoS2(): IncomingQoS2 {
+    return this.#incomingQoS2 ??= new IncomingQoS2();
+  }
+
+  #makeWindow(): OutgoingWindow {
+    const window = new OutgoingWindow(this.#limits.queuedBytesMax, this.#queueBudget);
+    window.resume(this.#receiveMaximum);
+    return window;
+  }
+
+  #makePending(): PendingQueue {
+    const { queuedMessagesMax, queuedBytesMax, queuePolicy, queuedInMemoryBytesMax } = this.#limits;
+    return new PendingQueue(queuedMessagesMax, queuedBytesMax, queuePolicy, this.#queueBudget, queuedInMemoryBytesMax);
+  }
+
+  /** A new Network Connection, see OutgoingWindow.resume. */
+  resume(receiveMaximum: number): void {
+    this.#receiveMaximum = receiveMaximum;
+    this.#window?.resume(receiveMaximum);
+  }
+
+  /** It has ended: nothing waits for its Client any more. */
+  clearMessages(): void {
+    this.#pending?.clear();
+    this.#window?.clear();
+  }
+
+  get hasPending(): boolean {
+    return this.#pending !== undefined && this.#pending.length > 0;
+  }
+
+  /** Some of what waits is on the disk alone. */
+  get hasRuns(): boolean {
+    return this.#pending !== undefined && this.#pending.hasRuns;
+  }
+
+  /** See PendingQueue. */
+  get isFilling(): boolean {
+    return this.#pending !== undefined && this.#pending.isFilling;
+  }
+
+  get hasResends(): boolean {
+    return this.#window !== undefined && this.#window.hasResends;
+  }
+
+  /** Messages that wait, or are not finished. */
+  get messageCount(): number {
+    return (this.#pending?.length ?? 0) + (this.#window?.size ?? 0);
+  }
+
+  get messageBytes(): number {
+    return (this.#pending?.bytes ?? 0) + (this.#window?.bytes ?? 0);
+  }
+
+  subscriptionTo(fullFilter: string): Subscription | undefined {
+    const subscriptions = this.#subscriptions;
+    if (subscriptions instanceof Map) return subscriptions.get(fullFilter);
+    return subscriptions?.fullFilter === fullFilter ? subscriptions : undefined;
+  }
+
+  get subscriptionCount(): number {
+    const subscriptions = this.#subscriptions;
+    if (subscriptions instanceof Map) return subscriptions.size;
+    return subscriptions === undefined ? 0 : 1;
+  }
+
+  /** As they are now: who goes through them may take them out. */
+  allSubscriptions(): Subscription[] {
+    const subscriptions = this.#subscriptions;
+    if (subscriptions instanceof Map) return [...subscriptions.values()];
+    return subscriptions === undefined ? [] : [subscriptions];
   }
 
   /** In place of the one with the same full filter. */
   addSubscription(subscription: Subscription): void {
-    (this.#subscriptions ??= new Map()).set(subscription.fullFilter, subscription);
+    const former = this.#subscriptions;
+    if (former instanceof Map) {
+      former.set(subscription.fullFilter, subscription);
+    } else if (former === undefined || former.fullFilter === subscription.fullFilter) {
+      this.#subscriptions = subscription;
+    } else {
+      this.#subscriptions = new Map([[former.fullFilter, former], [subscription.fullFilter, subscription]]);
+    }
   }
 
   removeSubscription(fullFilter: string): void {
-    this.#subscriptions?.delete(fullFilter);
+    const subscriptions = this.#subscriptions;
+    if (subscriptions instanceof Map) subscriptions.delete(fullFilter);
+    else if (subscriptions?.fullFilter === fullFilter) this.#subscriptions = undefined;
   }
 
   /** It outlives its connection, so the store keeps it [MQTT-3.1.2-23]. */

@@ -20,12 +20,57 @@ Deno.test("[MQTT-3.1.2-23] Session.persists is true when its Session Expiry Inte
 Deno.test("Session begins empty, alive, and with nothing due", () => {
   const session = new Session("client", "user", LIMITS);
   assertEquals([session.alive, session.willDueAtMs, session.expiresAtMs], [true, Infinity, Infinity]);
-  assertEquals([session.pending.length, session.window.size, session.subscriptions.size, session.lastPosition], [
+  assertEquals([session.pending.length, session.window.size, session.subscriptionCount, session.lastPosition], [
     0,
     0,
     0,
     0,
   ]);
+});
+
+Deno.test("Session keeps its subscriptions by full filter, one in place of another with the same", () => {
+  const session = new Session("client", undefined, LIMITS);
+  const subscription = (topicFilter: string, qos: 0 | 1 = 0) =>
+    new Subscription(session, topicFilter, undefined, topicFilter, qos, false, false, 0);
+  const filters = () => session.allSubscriptions().map(({ fullFilter, qos }) => `${fullFilter} ${qos}`);
+  session.removeSubscription("a");
+  assertEquals([session.subscriptionTo("a"), session.subscriptionCount, filters()], [undefined, 0, []]);
+
+  session.addSubscription(subscription("a"));
+  session.removeSubscription("b");
+  assertEquals([session.subscriptionTo("b"), filters()], [undefined, ["a 0"]]);
+  session.addSubscription(subscription("a", 1));
+  assertEquals([session.subscriptionTo("a")?.qos, session.subscriptionCount, filters()], [1, 1, ["a 1"]]);
+
+  session.addSubscription(subscription("b"));
+  session.addSubscription(subscription("b", 1));
+  session.addSubscription(subscription("c"));
+  assertEquals([session.subscriptionCount, filters()], [3, ["a 1", "b 1", "c 0"]]);
+  session.removeSubscription("a");
+  assertEquals([session.subscriptionTo("a"), session.subscriptionTo("b")?.qos, filters()], [undefined, 1, [
+    "b 1",
+    "c 0",
+  ]]);
+  session.removeSubscription("b");
+  session.removeSubscription("c");
+  assertEquals([session.subscriptionCount, filters()], [0, []]);
+  session.addSubscription(subscription("d"));
+  session.removeSubscription("d");
+  assertEquals([session.subscriptionCount, filters()], [0, []]);
+});
+
+Deno.test("Session.resume() sets the quota of a window that is made later, and of one that is there", () => {
+  const session = new Session("client", undefined, LIMITS);
+  session.resume(7);
+  assertEquals([session.hasPending, session.hasResends, session.hasRuns, session.messageCount], [
+    false,
+    false,
+    false,
+    0,
+  ]);
+  assertEquals(session.window.sendQuota, 7);
+  session.resume(3);
+  assertEquals(session.window.sendQuota, 3);
 });
 
 Deno.test("Subscription has an array of its Subscription Identifier, or none", () => {
