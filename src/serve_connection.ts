@@ -5,7 +5,7 @@ import type { Connection } from "./broker/connection.ts";
 import type { Dispatcher } from "./broker/dispatcher.ts";
 import { ReadGate } from "./connection/read_gate.ts";
 import { type PacketReceiver, readConnection, type ReaderContext } from "./connection/reader.ts";
-import { PacketWriter, type WriterContext } from "./connection/writer.ts";
+import { PacketWriter, type ReliefListener, type WriterContext } from "./connection/writer.ts";
 import { type ControlPacket, type ProtocolVersion } from "./packet/control_packet.ts";
 import { Decoder, type DecoderOptions } from "./packet/decoder.ts";
 import type { PeerError } from "./packet/errors.ts";
@@ -23,7 +23,7 @@ export interface ConnectionService {
   onEnded(connection: ServedConnection): void;
 }
 
-export class ServedConnection implements PacketReceiver {
+export class ServedConnection implements PacketReceiver, ReliefListener {
   readonly #stream: ByteStream;
   readonly #service: ConnectionService;
   readonly #writer: PacketWriter;
@@ -38,6 +38,7 @@ export class ServedConnection implements PacketReceiver {
     this.#service = service;
     this.#key = key;
     this.#writer = new PacketWriter(stream, listenerUrl, new ReadGate(), service.context);
+    this.#writer.listener = this;
     this.#connection = service.dispatcher.open(this.#writer);
   }
 
@@ -51,6 +52,10 @@ export class ServedConnection implements PacketReceiver {
   received(packet: ControlPacket): void {
     if (this.#isSilent) this.#spoke();
     this.#service.dispatcher.received(this.#connection, packet);
+  }
+
+  relieved(): void {
+    this.#service.dispatcher.relieved(this.#connection);
   }
 
   broke(error: PeerError, connectVersion: ProtocolVersion | undefined): void {

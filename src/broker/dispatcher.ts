@@ -74,7 +74,6 @@ export class Dispatcher {
     broker.connections.add(connection);
     broker.statistics.connectionsOpened++;
     broker.log.opened(connection);
-    sink.onRelief = () => this.post({ kind: "relief", connection });
     // Twice the limit: a Client beyond it may still be told so, by CONNACK; a flood beyond that is not listened to.
     if (broker.connections.size > broker.limits.connectionsMax * 2) {
       endConnection(broker, connection, ReasonCode.ServerBusy, "far too many connections");
@@ -83,6 +82,11 @@ export class Dispatcher {
     }
     this.#finish();
     return connection;
+  }
+
+  /** The sink of this connection was congested, and no longer is. */
+  relieved(connection: Connection): void {
+    this.post({ kind: "relief", connection });
   }
 
   /** One decoded packet. Its views are valid until this call returns. */

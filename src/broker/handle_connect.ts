@@ -243,10 +243,8 @@ function accept(broker: Broker, connection: Connection, session: ClientSession, 
   connection.lastReceivedMs = broker.turn.monotonicMs;
   watchKeepAlive(broker, connection);
   watchValidity(broker, connection, connection.validUntilMs);
-  connection.sink.accept({
-    maximumPacketSize: connection.door.settings.maximumPacketSize,
-    topicAliasMaximum: packet.protocolVersion === 5 ? broker.limits.topicAliasMaximum : 0,
-  }, connection.clientId);
+  const topicAliasMaximum = packet.protocolVersion === 5 ? broker.limits.topicAliasMaximum : 0;
+  connection.sink.accept(connection.door.incomingSettings(topicAliasMaximum), connection.clientId);
   const connack: ConnackPacket = {
     type: PacketType.Connack,
     sessionPresent,

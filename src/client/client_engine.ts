@@ -150,11 +150,13 @@ export class ClientEngine implements EngineContext, Watched {
     this.time.begin();
     this.#current = link;
     link.speak(this.protocolVersion);
-    link.writer.onRelief = () => {
-      this.time.begin();
-      if (this.link !== link.writer) return;
-      this.direct.pump();
-      this.outbox.pump();
+    link.writer.listener = {
+      relieved: () => {
+        this.time.begin();
+        if (this.link !== link.writer) return;
+        this.direct.pump();
+        this.outbox.pump();
+      },
     };
     this.#authentication.begin(link.writer, (authenticationData) => {
       if (this.#current !== link) return;

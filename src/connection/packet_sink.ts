@@ -87,10 +87,9 @@ export interface PacketSink {
   readonly outboundBytes: number;
   /** Bytes that the transport has taken since the Network Connection was opened. */
   readonly bytesWritten: number;
-  /** true while `outboundBytes` is above the mark from which publishers shall wait. */
+  /** true while `outboundBytes` is above the mark from which publishers shall wait. When it no longer is, the dispatcher is
+   * told (`relieved`), in a turn of its own. */
   readonly congested: boolean;
-  /** Called, in a turn of its own, when a sink that was congested no longer is. */
-  onRelief: (() => void) | undefined;
   /** No further packet of this Client is handed to the dispatcher until `resumeReading`; the bytes stay where they are. */
   pauseReading(): void;
   resumeReading(): void;

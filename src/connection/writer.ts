@@ -39,8 +39,13 @@ export interface WriterContext {
   readonly observer: PacketObserver | undefined;
 }
 
+export interface ReliefListener {
+  relieved(): void;
+}
+
 export class PacketWriter implements PacketSink, OutboundOwner {
-  onRelief: (() => void) | undefined = undefined;
+  /** Told when a writer that was congested no longer is. An object, since a function for each connection takes more memory. */
+  listener: ReliefListener | undefined = undefined;
   /** Set by `accept`, read by the reader. */
   incoming: IncomingSettings | undefined = undefined;
   readonly #outbound: Outbound;
@@ -82,7 +87,7 @@ export class PacketWriter implements PacketSink, OutboundOwner {
 
   relieved(): void {
     this.gate.open(GateKeeper.Writer);
-    this.onRelief?.();
+    this.listener?.relieved();
   }
 
   wroteAll(): void {

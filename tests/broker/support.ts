@@ -137,6 +137,7 @@ export async function makeDispatcher(
     connect(clientId, options = {}) {
       const sink = new RecordingSink();
       const connection = dispatcher.open(sink);
+      sink.onRelief = () => dispatcher.relieved(connection);
       dispatcher.received(connection, {
         type: PacketType.Connect,
         protocolVersion: 5,

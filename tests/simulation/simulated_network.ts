@@ -35,7 +35,6 @@ export class SimulatedConnection implements PacketSink {
   readonly remoteAddress: string;
   readonly remoteHost = "simulation";
   readonly listenerUrl = "memory://simulation";
-  onRelief: (() => void) | undefined = undefined;
   /** The dispatcher's side of it. */
   connection: Connection | undefined = undefined;
   readonly toBroker: ControlPacket[] = [];

@@ -289,7 +289,6 @@ export class Simulation {
       connection.toBroker.length = 0;
       connection.isClosed = true;
       connection.connection = undefined;
-      connection.onRelief = undefined;
       connection.toClient.push({ type: "closed" });
       this.#forgetQoS1Identifiers(connection);
     }
@@ -512,7 +511,7 @@ export class Simulation {
 
   #relieve(simulated: SimulatedConnection): void {
     simulated.isReliefDue = false;
-    simulated.onRelief?.();
+    if (simulated.connection !== undefined) this.#dispatcher.relieved(simulated.connection);
   }
 
   /** The reader has seen the end of the stream: all that came before it has been read, if anybody still reads. */
