@@ -65,6 +65,8 @@ export class AclIndex {
   readonly #addresses = new NetworkTable<SubjectRules>();
   readonly #anonymous = new SubjectRules();
   readonly #everyone = new SubjectRules();
+  /** By user; undefined = anonymous. */
+  readonly #charters = new Map<string | undefined, Charter>();
 
   constructor(accounts: Accounts) {
     this.#accounts = accounts;
@@ -90,13 +92,31 @@ export class AclIndex {
 
   rightsOf(identity: Identity): Rights {
     const { userName, clientId } = identity;
+    const charter = this.#charterOf(identity);
+    return new Rights(charter, { userName, clientId, roles: charter.roles });
+  }
+
+  /** One for all Clients of a user of whom nothing is said beside that: most of them. */
+  #charterOf(identity: Identity): Charter {
+    const { userName, clientId, remoteHost, grants, isRestored } = identity;
+    const isKnown = userName === undefined || this.#accounts.users.has(userName);
+    const isOrdinary = isKnown && grants === undefined && !isRestored && !this.#byName["client-id"].has(clientId) &&
+      this.#addresses.at(remoteHost).length === 0;
+    if (!isOrdinary) return this.#makeCharter(identity);
+    let charter = this.#charters.get(userName);
+    if (charter === undefined) this.#charters.set(userName, charter = this.#makeCharter(identity));
+    return charter;
+  }
+
+  #makeCharter(identity: Identity): Charter {
+    const { userName, clientId } = identity;
     const user = userName === undefined ? undefined : this.#accounts.users.get(userName);
     const roles = user === undefined ? [] : [...new Set(user.roles)].filter((role) => this.#accounts.roles.has(role));
     const values = { userName, clientId, roles };
     const stages: Stage[] = [];
     let stagesBeforeGrants = 0;
     for (const kind of ACL_SUBJECT_KINDS) {
-      const stage = stageOf(this.#rulesFor(kind, identity, roles), values);
+      const stage = stageOf(this.#rulesFor(kind, identity, roles));
       if (stage !== undefined) stages.push(stage);
       // What a token says of its bearer is asked after what the owner says of this very user.
       if (kind !== "user") continue;
@@ -104,12 +124,13 @@ export class AclIndex {
       const grants = stageOfGrants(identity.grants ?? [], values);
       if (grants !== undefined) stages.push(grants);
     }
-    return new Rights(stages, stagesBeforeGrants, {
+    return {
+      ...{ roles, stages, stagesBeforeGrants, size: sizeOf(stages) },
       isBarred: accountProblem(this.#accounts, identity) !== undefined,
       // Somebody has listed what this one may do: that is all, also while there are no accounts.
       isClosed: this.#accounts.isClosed || identity.grants !== undefined,
       isRestored: identity.isRestored ?? false,
-    });
+    };
   }
 
   #rulesFor(kind: AclSubjectKind, identity: Identity, roles: readonly string[]): SubjectRules[] {
@@ -147,17 +168,30 @@ interface Stage {
   readonly kind: "rule" | "grant";
 }
 
+/** What is said of a Client, the same for all of whom the same is said. */
+interface Charter {
+  readonly roles: readonly string[];
+  /** In the order in which they are asked. */
+  readonly stages: readonly Stage[];
+  readonly stagesBeforeGrants: number;
+  /** Rules in all stages. */
+  readonly size: number;
+  readonly isBarred: boolean;
+  readonly isClosed: boolean;
+  readonly isRestored: boolean;
+}
+
 /** @returns undefined when nothing is said. */
-function stageOf(subjects: readonly SubjectRules[], values: PatternValues): Stage | undefined {
-  const [deny, allow] = [rulesOf("deny", subjects, values), rulesOf("allow", subjects, values)];
+function stageOf(subjects: readonly SubjectRules[]): Stage | undefined {
+  const [deny, allow] = [rulesOf("deny", subjects), rulesOf("allow", subjects)];
   return deny.length + allow.length === 0 ? undefined : { deny, allow, kind: "rule" };
 }
 
-function rulesOf(effect: AclRule["effect"], subjects: readonly SubjectRules[], values: PatternValues): Rules[] {
+function rulesOf(effect: AclRule["effect"], subjects: readonly SubjectRules[]): Rules[] {
   const rules: Rules[] = [];
   for (const subject of subjects) {
     const templates = subject.templates[effect];
-    if (templates.length > 0) rules.push(new TemplateTable(templates, values));
+    if (templates.length > 0) rules.push(new TemplateTable(templates));
     if (subject[effect].size > 0) rules.push(subject[effect]);
   }
   return rules;
@@ -180,35 +214,27 @@ const RULES_WEIGHED_MAX = 1_000;
 export class Rights {
   /** The answer to everything, when there is but one. */
   readonly constant: boolean | undefined;
-  readonly #stages: readonly Stage[];
-  readonly #stagesBeforeGrants: number;
-  readonly #size: number;
-  readonly #account: { readonly isBarred: boolean; readonly isClosed: boolean; readonly isRestored: boolean };
+  readonly #charter: Charter;
+  readonly #values: PatternValues;
 
-  constructor(
-    stages: readonly Stage[],
-    stagesBeforeGrants: number,
-    account: { readonly isBarred: boolean; readonly isClosed: boolean; readonly isRestored: boolean },
-  ) {
-    this.#stages = stages;
-    this.#stagesBeforeGrants = stagesBeforeGrants;
-    this.#size = sizeOf(stages);
-    this.#account = account;
-    if (account.isBarred) this.constant = false;
-    else if (stages.length === 0 && !account.isRestored) this.constant = !account.isClosed;
+  constructor(charter: Charter, values: PatternValues) {
+    this.#charter = charter;
+    this.#values = values;
+    if (charter.isBarred) this.constant = false;
+    else if (charter.stages.length === 0 && !charter.isRestored) this.constant = !charter.isClosed;
   }
 
   /** `topic` is a Topic Filter without $share for "subscribe", else a Topic Name. */
   decide(request: AclRequest, topic: string): Outcome {
-    const { isBarred, isClosed, isRestored } = this.#account;
+    const { stages, isBarred, isClosed, isRestored } = this.#charter;
     if (isBarred) return { allowed: false, kind: "account", rule: undefined };
     const isUnknown = isRestored && request === "receive";
     const end = this.#stagesFor(isUnknown);
     for (let index = 0; index < end; index++) {
-      const { deny, allow, kind } = this.#stages[index];
-      const forbids = firstOf(deny, request, topic);
+      const { deny, allow, kind } = stages[index];
+      const forbids = firstOf(deny, request, topic, this.#values);
       if (forbids !== undefined) return { allowed: false, kind, rule: forbids };
-      const allows = firstOf(allow, request, topic);
+      const allows = firstOf(allow, request, topic, this.#values);
       if (allows !== undefined) return { allowed: true, kind, rule: allows };
     }
     if (isUnknown) return { allowed: true, kind: "unknown", rule: undefined };
@@ -220,14 +246,14 @@ export class Rights {
    * them, or what holds when no rule does. */
   decideAll(request: AclRequest, topicFilter: string): boolean | undefined {
     if (this.constant !== undefined) return this.constant;
-    if (this.#size > RULES_WEIGHED_MAX) return undefined;
-    const { isClosed, isRestored } = this.#account;
+    if (this.#charter.size > RULES_WEIGHED_MAX) return undefined;
+    const { stages, isClosed, isRestored } = this.#charter;
     const isUnknown = isRestored && request === "receive";
     const end = this.#stagesFor(isUnknown);
     let answer: boolean | undefined;
     for (let index = 0; index < end; index++) {
       for (const effect of EFFECTS) {
-        const reach = reachOf(this.#stages[index][effect], request, topicFilter);
+        const reach = reachOf(stages[index][effect], request, topicFilter, this.#values);
         if (reach === Reach.None) continue;
         const allowed = effect === "allow";
         if (answer === !allowed) return undefined;
@@ -242,7 +268,7 @@ export class Rights {
   /** How many stages are asked. A message is kept for a Client that was not here since a restart, unless what is asked before
    * its grants forbids it: it is asked again when the Client is back, with them. */
   #stagesFor(isUnknown: boolean): number {
-    return isUnknown ? this.#stagesBeforeGrants : this.#stages.length;
+    return isUnknown ? this.#charter.stagesBeforeGrants : this.#charter.stages.length;
   }
 }
 
@@ -255,19 +281,24 @@ function sizeOf(stages: readonly Stage[]): number {
 }
 
 /** @returns the most that one of them says. */
-function reachOf(tables: readonly Rules[], request: AclRequest, topicFilter: string): Reach {
+function reachOf(tables: readonly Rules[], request: AclRequest, topicFilter: string, values: PatternValues): Reach {
   let reach: Reach = Reach.None;
   for (const table of tables) {
-    const further = table.reach(request, topicFilter);
+    const further = table.reach(request, topicFilter, values);
     if (further > reach) reach = further;
   }
   return reach;
 }
 
-function firstOf(tables: readonly Rules[], request: AclRequest, topic: string): CompiledRule | undefined {
+function firstOf(
+  tables: readonly Rules[],
+  request: AclRequest,
+  topic: string,
+  values: PatternValues,
+): CompiledRule | undefined {
   let first: CompiledRule | undefined;
   for (const table of tables) {
-    const rule = table.find(request, topic);
+    const rule = table.find(request, topic, values);
     if (rule !== undefined && (first === undefined || rule.order < first.order)) first = rule;
   }
   return first;

@@ -58,10 +58,11 @@ export type Reach = typeof Reach[keyof typeof Reach];
 export interface Rules {
   readonly size: number;
   /** Of those that are about `request`. None and All are certain, Some is not: several rules may speak of all together.
-   * Goes through all of them. */
-  reach(request: AclRequest, topicFilter: string): Reach;
+   * Goes through all of them.
+   * @param values of the Client, for rules with variables. */
+  reach(request: AclRequest, topicFilter: string, values: PatternValues): Reach;
   /** The first rule that is about `request` and matches the Topic Name, or covers the Topic Filter of "subscribe". */
-  find(request: AclRequest, topic: string): CompiledRule | undefined;
+  find(request: AclRequest, topic: string, values: PatternValues): CompiledRule | undefined;
 }
 
 /** A rule whose filter holds variables. */
@@ -70,21 +71,21 @@ export interface TemplateRule {
   readonly template: PatternTemplate;
 }
 
-/** Rules with variables, for one Client. They are the same objects for all, and filled in where a topic may be meant only:
- * copies for each of ten thousand Clients would take the broker's memory, and seconds after each change. */
+/** Rules with variables, the same objects for all Clients, and filled in where a topic may be meant only: copies for each of
+ * ten thousand Clients would take the broker's memory, and seconds after each change. */
 export class TemplateTable implements Rules {
   /** @param templates by number. */
-  constructor(readonly templates: readonly TemplateRule[], readonly values: PatternValues) {}
+  constructor(readonly templates: readonly TemplateRule[]) {}
 
   get size(): number {
     return this.templates.length;
   }
 
-  reach(request: AclRequest, topicFilter: string): Reach {
+  reach(request: AclRequest, topicFilter: string, values: PatternValues): Reach {
     let reach: Reach = Reach.None;
     for (const { rule, template } of this.templates) {
       if (!isAbout(rule.action, request) || !template.mayOverlap(topicFilter)) continue;
-      for (const pattern of template.patterns(rule.effect, this.values)) {
+      for (const pattern of template.patterns(rule.effect, values)) {
         if (patternCovers(pattern, topicFilter)) return Reach.All;
         if (patternMayOverlap(pattern, topicFilter)) reach = Reach.Some;
       }
@@ -92,10 +93,10 @@ export class TemplateTable implements Rules {
     return reach;
   }
 
-  find(request: AclRequest, topic: string): CompiledRule | undefined {
+  find(request: AclRequest, topic: string, values: PatternValues): CompiledRule | undefined {
     for (const { rule, template } of this.templates) {
       if (!topic.startsWith(template.beginning) || !isAbout(rule.action, request)) continue;
-      for (const pattern of template.patterns(rule.effect, this.values)) {
+      for (const pattern of template.patterns(rule.effect, values)) {
         const compiled = { source: rule, action: rule.action, pattern, order: rule.number };
         if (holds(compiled, request, topic)) return compiled;
       }

@@ -170,6 +170,45 @@ Deno.test("verdicts of one topic, one request and one identity are not taken for
   for (let time = 0; time < 2; time++) assertEquals(verdicts(), [[true, true, false], receive, none, receive]);
 });
 
+Deno.test("what is said of one Client of a user is said of none of its others, whoever comes first", () => {
+  const userName = "greenhouse";
+  const ordinary = identityOf({ userName, clientId: "sensor-1", remoteHost: "192.0.2.1" });
+  const identities = {
+    ordinary,
+    other: { ...ordinary, clientId: "sensor-2" },
+    named: { ...ordinary, clientId: "gateway" },
+    elsewhere: { ...ordinary, remoteHost: "198.51.100.1" },
+    withGrant: { ...ordinary, grants: [{ action: "publish", topicFilter: "grant" }] as const },
+    withoutName: { ...ordinary, userName: undefined },
+    unknown: { ...ordinary, userName: "garden" },
+  };
+  const rules = rulesOf(
+    "allow user greenhouse publish user/%u/%c",
+    "allow client-id gateway publish client",
+    "allow address 198.51.100.0/24 publish address",
+    "allow everyone publish all/%u/%c",
+  );
+  const topics = ["user/greenhouse/sensor-1", "user/greenhouse/sensor-2", "client", "address", "grant"];
+  topics.push("all/greenhouse/sensor-1", "all/garden/sensor-1");
+  const source = new ChangingAccounts({ isClosed: true, users: usersOf({ name: userName }), rules });
+  const expected = {
+    ordinary: ["user/greenhouse/sensor-1", "all/greenhouse/sensor-1"],
+    other: ["user/greenhouse/sensor-2"],
+    named: ["client"],
+    elsewhere: ["user/greenhouse/sensor-1", "address", "all/greenhouse/sensor-1"],
+    withGrant: ["user/greenhouse/sensor-1", "grant", "all/greenhouse/sensor-1"],
+    withoutName: [],
+    unknown: ["all/garden/sensor-1"],
+  };
+  for (const names of [Object.keys(identities), Object.keys(identities).reverse()] as (keyof typeof identities)[][]) {
+    const authorizer = authorizerOf(source);
+    for (const name of names) {
+      const allowed = topics.filter((topic) => authorizer.mayPublish(identities[name], topic, 0, false));
+      assertEquals([name, allowed], [name, expected[name]]);
+    }
+  }
+});
+
 Deno.test("more topics than are remembered get the right answers all the same", () => {
   const source = new ChangingAccounts({ isClosed: true, rules: rulesOf("allow everyone publish dev/%c/#") });
   const identities = Array.from({ length: 5 }, (_, index) => identityOf({ clientId: `sensor-${index}` }));
