@@ -25,7 +25,7 @@ export function sendUnkept(
   expirySeconds: number,
 ): boolean {
   const { window, connection } = session;
-  if (session.persists || session.hasPending || session.hasResends || !canSend(session)) return false;
+  if (session.persists || session.hasPending || window.hasResends || !canSend(session)) return false;
   // Behind a QoS 2 message that waits for the store comes no other.
   if (qos === 2 && session.gatedSends > 0) return false;
   const packetIdentifier = window.openUnkept(qos);

@@ -149,7 +149,7 @@ export const ROWS: readonly CompareRow[] = [
     ...{
       kind: "storm",
       id: "idle-memory",
-      title: "memory of an idle session with a subscription, 10,000 of them, settled",
+      title: "memory of an idle session with a subscription, 10,000 of them",
     },
     ...{ unit: "KiB", digits: 1, isMoreBetter: false, isFresh: true },
     protocols: ["3.1.1", "5.0"],
