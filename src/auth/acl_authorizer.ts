@@ -7,11 +7,13 @@ import type { Clock } from "../base/clock.ts";
 import type { QoS } from "../packet/control_packet.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { hasWildcard } from "../topic/topic_filter.ts";
+import { isServerTopic } from "../topic/topic_name.ts";
 import type { Accounts, AccountsSource } from "./accounts.ts";
 import { accountProblem, AclIndex, type Rights } from "./acl_rights.ts";
 import type { Authorizer, ConnectRefusal, Identity } from "./authorizer.ts";
 import { BanList } from "./ban_list.ts";
 import { ClientIdClaims } from "./client_id_claims.ts";
+import { WholeVerdicts } from "./whole_verdicts.ts";
 
 export interface AclAuthorizerParts {
   readonly source: AccountsSource;
@@ -37,12 +39,13 @@ const CHARS_COUNTED_AS_ONE = 128;
 const KNOWN = { publish: 1, retain: 2, receive: 4 } as const;
 const ALLOWED_SHIFT = 3;
 
-/** Of one identity, by Topic Name. Made with the first topic that is judged: many Clients never get so far. */
+/** Of one identity. Made with the first topic that is judged: many Clients never get so far. */
 class Verdicts {
+  readonly wholes = new WholeVerdicts();
   readonly byTopic = new Map<string, number>();
   /** A Client with ever new topics is judged anew each time: to remember that would cost more, and help nobody. */
   readonly gauge: CacheGauge;
-  /** Long topics counted as several. */
+  /** Of `byTopic`, long topics counted as several. */
   count = 0;
 
   constructor(verdictsMax: number) {
@@ -119,6 +122,12 @@ export class AclAuthorizer implements Authorizer {
     return this.#may(identity, retain ? "retain" : "publish", topicName);
   }
 
+  publishableFilter(identity: Identity, topicName: string): string | undefined {
+    const remembered = this.#rememberedOf(identity);
+    if (typeof remembered !== "boolean") return remembered.verdicts?.wholes.allowedFilter("publish", topicName);
+    return remembered && !isServerTopic(topicName) ? "#" : undefined;
+  }
+
   /** Asked once for each subscription: not remembered. */
   maySubscribe(identity: Identity, topicFilter: string): boolean {
     const remembered = this.#rememberedOf(identity);
@@ -145,16 +154,20 @@ export class AclAuthorizer implements Authorizer {
     if (typeof remembered === "boolean") return remembered;
     const { rights } = remembered;
     const verdicts = remembered.verdicts ??= new Verdicts(this.#verdictsPerIdentityMax);
-    if (!verdicts.gauge.looks()) return rights.decide(request, topicName).allowed;
+    const { wholes, gauge, byTopic } = verdicts;
+    const answer = wholes.answerOn(request, topicName);
+    if (answer !== undefined) return answer;
+    const looks = gauge.looks();
     const bit = KNOWN[request];
-    const known = verdicts.byTopic.get(topicName) ?? 0;
+    const known = looks ? byTopic.get(topicName) ?? 0 : 0;
     if ((known & bit) !== 0) {
-      verdicts.gauge.hit();
+      gauge.hit();
       return (known & (bit << ALLOWED_SHIFT)) !== 0;
     }
-    const { allowed } = rights.decide(request, topicName);
-    this.#remember(verdicts, topicName, known | bit | (allowed ? bit << ALLOWED_SHIFT : 0));
-    return allowed;
+    const outcome = rights.decide(request, topicName);
+    wholes.learn(rights, request, outcome);
+    if (looks) this.#remember(verdicts, topicName, known | bit | (outcome.allowed ? bit << ALLOWED_SHIFT : 0));
+    return outcome.allowed;
   }
 
   #remember(verdicts: Verdicts, topicName: string, verdict: number): void {

@@ -99,6 +99,15 @@ export class PatternTemplate {
     this.#hasRole = parts.some((part) => typeof part !== "string" && part.variable === "role");
   }
 
+  /** A Topic Filter that matches what any pattern of this matches, whoever the Client is, and also where that begins with $:
+   * a value is text of one level; without one a rule that forbids goes any number of levels deep. */
+  outline(effect: "allow" | "deny"): string {
+    const levels = this.topicFilter.split("/");
+    const first = levels.findIndex(mayHaveVariable);
+    if (effect === "deny") return [...levels.slice(0, first), "#"].join("/");
+    return levels.map((level) => mayHaveVariable(level) ? "+" : level).join("/");
+  }
+
   /** `false`: no topic that `topicFilter` matches is meant by any pattern of this. */
   mayOverlap(topicFilter: string): boolean {
     return this.beginning === "" || filtersOverlap(this.#outline, topicFilter);

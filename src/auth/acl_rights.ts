@@ -5,15 +5,7 @@
 import { ACL_SUBJECT_KINDS, type AclRule, type AclSubjectKind } from "./account_records.ts";
 import type { Accounts } from "./accounts.ts";
 import { PatternTemplate, type PatternValues } from "./acl_pattern.ts";
-import {
-  type AclRequest,
-  type CompiledRule,
-  Reach,
-  type Rules,
-  RuleTable,
-  type TemplateRule,
-  TemplateTable,
-} from "./acl_rule_table.ts";
+import { type AclRequest, type CompiledRule, Reach, type Rules, RuleTable, TemplateTable } from "./acl_rule_table.ts";
 import type { Grant, Identity } from "./authorizer.ts";
 import { NetworkTable } from "../base/networks.ts";
 
@@ -41,12 +33,12 @@ class SubjectRules {
   /** Without variables: the same for all whom they are about. */
   readonly deny = new RuleTable();
   readonly allow = new RuleTable();
-  readonly templates: Readonly<Record<AclRule["effect"], TemplateRule[]>> = { deny: [], allow: [] };
+  readonly templates = { deny: new TemplateTable(), allow: new TemplateTable() } as const;
 
   add(rule: AclRule): void {
     const template = new PatternTemplate(rule.topicFilter);
     if (!template.isConstant) {
-      this.templates[rule.effect].push({ rule, template });
+      this.templates[rule.effect].add({ rule, template });
       return;
     }
     for (const pattern of template.patterns(rule.effect, NO_VALUES)) {
@@ -191,7 +183,7 @@ function rulesOf(effect: AclRule["effect"], subjects: readonly SubjectRules[]): 
   const rules: Rules[] = [];
   for (const subject of subjects) {
     const templates = subject.templates[effect];
-    if (templates.length > 0) rules.push(new TemplateTable(templates));
+    if (templates.size > 0) rules.push(templates);
     if (subject[effect].size > 0) rules.push(subject[effect]);
   }
   return rules;

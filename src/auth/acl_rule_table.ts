@@ -1,7 +1,6 @@
 /** Rules of one effect, compiled, and which of them is the first that speaks of a topic. A few are gone through; many stand
- * in a trie, once that pays. Room: pure. @module */
+ * in a tree, once that pays. Room: pure. @module */
 
-import { SubscriptionTrie } from "../topic/subscription_trie.ts";
 import type { AclAction, AclRule } from "./account_records.ts";
 import {
   hasAnyLevels,
@@ -12,6 +11,7 @@ import {
   type PatternValues,
 } from "./acl_pattern.ts";
 import type { Grant } from "./authorizer.ts";
+import { RuleTree } from "./rule_tree.ts";
 
 /** What somebody wants to do. "publish" is not retained, "retain" is; "subscribe" is about a Topic Filter, all others
  * about a Topic Name. */
@@ -41,11 +41,11 @@ function isAbout(action: AclAction, request: AclRequest): boolean {
   }
 }
 
-/** Going through so many is as fast as a trie. */
+/** Going through so many is as fast as a tree. */
 const SCANNED_MAX = 16;
-/** Building a trie costs about as much as going through all rules so many times; tables of a Client that does only one
+/** Building a tree costs about as much as going through all rules so many times; tables of a Client that does only one
  * thing never need one. */
-const SCANS_BEFORE_TRIE = 32;
+const SCANS_BEFORE_TREE = 32;
 
 /** What a level of a filter may be that is no level of any rule: a control character. */
 const SOME_LEVEL = "\u0001";
@@ -74,16 +74,23 @@ export interface TemplateRule {
 /** Rules with variables, the same objects for all Clients, and filled in where a topic may be meant only: copies for each of
  * ten thousand Clients would take the broker's memory, and seconds after each change. */
 export class TemplateTable implements Rules {
-  /** @param templates by number. */
-  constructor(readonly templates: readonly TemplateRule[]) {}
+  /** By number. */
+  readonly #templates: TemplateRule[] = [];
+  #scans = 0;
+  #tree: RuleTree<TemplateRule> | undefined;
 
   get size(): number {
-    return this.templates.length;
+    return this.#templates.length;
+  }
+
+  /** In order, and all of them before the first `find`. */
+  add(template: TemplateRule): void {
+    this.#templates.push(template);
   }
 
   reach(request: AclRequest, topicFilter: string, values: PatternValues): Reach {
     let reach: Reach = Reach.None;
-    for (const { rule, template } of this.templates) {
+    for (const { rule, template } of this.#templates) {
       if (!isAbout(rule.action, request) || !template.mayOverlap(topicFilter)) continue;
       for (const pattern of template.patterns(rule.effect, values)) {
         if (patternCovers(pattern, topicFilter)) return Reach.All;
@@ -94,14 +101,33 @@ export class TemplateTable implements Rules {
   }
 
   find(request: AclRequest, topic: string, values: PatternValues): CompiledRule | undefined {
-    for (const { rule, template } of this.templates) {
-      if (!topic.startsWith(template.beginning) || !isAbout(rule.action, request)) continue;
+    let first: CompiledRule | undefined;
+    this.#visit(nameWithin(request, topic), ({ rule, template }) => {
+      if (first !== undefined && first.order <= rule.number) return;
+      if (!topic.startsWith(template.beginning) || !isAbout(rule.action, request)) return;
       for (const pattern of template.patterns(rule.effect, values)) {
         const compiled = { source: rule, action: rule.action, pattern, order: rule.number };
-        if (holds(compiled, request, topic)) return compiled;
+        if (!holds(compiled, request, topic)) continue;
+        first = compiled;
+        return;
       }
+    });
+    return first;
+  }
+
+  /** Those that may be meant, and perhaps others, in no order. */
+  #visit(topicName: string, visit: (template: TemplateRule) => void): void {
+    if (this.#tree === undefined) {
+      const isScanned = this.#templates.length <= SCANNED_MAX || ++this.#scans <= SCANS_BEFORE_TREE;
+      if (isScanned) return this.#templates.forEach(visit);
+      this.#plant();
     }
-    return undefined;
+    this.#tree!.match(topicName, visit);
+  }
+
+  #plant(): void {
+    this.#tree = new RuleTree();
+    for (const rule of this.#templates) this.#tree.insert(rule.template.outline(rule.rule.effect), rule);
   }
 }
 
@@ -109,8 +135,8 @@ export class RuleTable implements Rules {
   /** By order, as added. */
   readonly #rules: CompiledRule[] = [];
   #scans = 0;
-  #trie: SubscriptionTrie<CompiledRule> | undefined;
-  /** With a trie: those that are no Topic Filters. */
+  #tree: RuleTree<CompiledRule> | undefined;
+  /** With a tree: those that are no Topic Filters. */
   #others: CompiledRule[] = [];
 
   get size(): number {
@@ -133,16 +159,14 @@ export class RuleTable implements Rules {
   }
 
   find(request: AclRequest, topic: string): CompiledRule | undefined {
-    if (this.#trie === undefined) {
-      if (this.#rules.length <= SCANNED_MAX || ++this.#scans <= SCANS_BEFORE_TRIE) {
+    if (this.#tree === undefined) {
+      if (this.#rules.length <= SCANNED_MAX || ++this.#scans <= SCANS_BEFORE_TREE) {
         return this.#rules.find((rule) => holds(rule, request, topic));
       }
       this.#plant();
     }
     let first = this.#others.find((rule) => holds(rule, request, topic));
-    // Whatever covers a filter matches each name that the filter matches, so also this one.
-    const name = request === "subscribe" ? nameWithin(topic) : topic;
-    this.#trie!.match(name, (rule) => {
+    this.#tree!.match(nameWithin(request, topic), (rule) => {
       if (first !== undefined && first.order <= rule.order) return;
       if (holds(rule, request, topic)) first = rule;
     });
@@ -151,8 +175,8 @@ export class RuleTable implements Rules {
 
   #plant(): void {
     this.#others = this.#rules.filter((rule) => hasAnyLevels(rule.pattern));
-    this.#trie = new SubscriptionTrie();
-    for (const rule of this.#rules) if (!hasAnyLevels(rule.pattern)) this.#trie.insert(rule.pattern, rule);
+    this.#tree = new RuleTree();
+    for (const rule of this.#rules) if (!hasAnyLevels(rule.pattern)) this.#tree.insert(rule.pattern, rule);
   }
 }
 
@@ -161,7 +185,8 @@ function holds({ action, pattern }: CompiledRule, request: AclRequest, topic: st
   return request === "subscribe" ? patternCovers(pattern, topic) : patternMatches(pattern, topic);
 }
 
-/** A Topic Name that the filter matches. */
-function nameWithin(topicFilter: string): string {
-  return topicFilter.replaceAll("+", SOME_LEVEL).replace("#", SOME_LEVEL);
+/** A Topic Name that the filter of a subscription matches: whatever covers a filter matches each name that the filter does,
+ * so also this one. */
+function nameWithin(request: AclRequest, topic: string): string {
+  return request === "subscribe" ? topic.replaceAll("+", SOME_LEVEL).replace("#", SOME_LEVEL) : topic;
 }

@@ -2,8 +2,9 @@
  * @module */
 
 import { ReasonCode } from "../packet/reason_code.ts";
+import { isServerTopic } from "../topic/topic_name.ts";
 import type { AuthenticationExchange, AuthenticationVerdict, Authenticator, ConnectAttempt } from "./authenticator.ts";
-import type { Authorizer } from "./authorizer.ts";
+import type { Authorizer, Identity } from "./authorizer.ts";
 
 /** Lets everybody in, or nobody. A user name is not believed: without accounts, all are anonymous. */
 export class AnonymousAuthenticator implements Authenticator {
@@ -34,6 +35,10 @@ export class AllowAll implements Authorizer {
 
   mayPublish(): boolean {
     return true;
+  }
+
+  publishableFilter(_identity: Identity, topicName: string): string | undefined {
+    return isServerTopic(topicName) ? undefined : "#";
   }
 
   maySubscribe(): boolean {

@@ -41,6 +41,9 @@ export interface Authorizer {
   /** `topicName` is the final one: aliases are resolved. The broker remembers a "yes" without `retain` as long as nothing
    * changes. */
   mayPublish(identity: Identity, topicName: string, qos: QoS, retain: boolean): boolean;
+  /** A Topic Filter that matches `topicName`, and on all of whose topics `mayPublish` says "yes" without `retain`: then it is
+   * not asked for each of them. undefined, or no such method: none is known. Asked when `mayPublish` has said "yes". */
+  publishableFilter?(identity: Identity, topicName: string): string | undefined;
   /** `topicFilter` without `$share/name/`. */
   maySubscribe(identity: Identity, topicFilter: string, qos: QoS): boolean;
   /** Asked for each topic that has subscribers, and for each retained and queued message: a filter may be wider than the

@@ -57,6 +57,8 @@ export class Connection {
   /** The right to publish by a route at a QoS, as remembered (rights.ts): the last one, and others. -1 = none. */
   lastPermit = -1;
   permits: Set<number> | undefined = undefined;
+  /** It may publish, not retained, to all topics that this matches. */
+  publishableFilter: string | undefined = undefined;
   /** The end of what it authenticated with, milliseconds of the wall clock; undefined = for ever. */
   validUntilMs: number | undefined = undefined;
   validityTimer: Timer | undefined = undefined;

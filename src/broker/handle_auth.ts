@@ -7,7 +7,7 @@ import type { Broker } from "./broker.ts";
 import { type Connection, ConnectionState } from "./connection.ts";
 import { closeWith, refuseConnect, setTimer, watchKeepAlive } from "./connections.ts";
 import { askExchange, finishConnect, identify } from "./handle_connect.ts";
-import { watchValidity } from "./rights.ts";
+import { forgetPermits, watchValidity } from "./rights.ts";
 
 export function handleAuth(broker: Broker, connection: Connection, packet: AuthPacket): void {
   const fail = (reasonCode: ReasonCode, why: string) => reject(broker, connection, reasonCode, why);
@@ -65,8 +65,7 @@ export function handleAuthenticationStep(broker: Broker, connection: Connection,
   }
   // Another Identity: what it may do is asked anew.
   connection.session!.identity = identify(connection, step.verdict);
-  connection.lastPermit = -1;
-  connection.permits = undefined;
+  forgetPermits(connection);
   sendAuth(connection, ReasonCode.Success, step.data);
   watchKeepAlive(broker, connection);
   watchValidity(broker, connection, step.verdict.validUntilMs);

@@ -5,6 +5,7 @@ import type { Identity } from "../auth/authorizer.ts";
 import { Timer } from "../base/timer_wheel.ts";
 import type { ApplicationMessage } from "../packet/application_message.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
+import { topicMatchesFilter } from "../topic/topic_filter.ts";
 import type { Broker } from "./broker.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionState } from "./connection.ts";
@@ -33,7 +34,7 @@ function askMayPublish(broker: Broker, connection: Connection, message: Applicat
   // To retain is a right of its own, and rare.
   if (retain) return broker.authorizer.mayPublish(connection.identity!, topicName, qos, true);
   // A route that is used once: nothing is remembered of it.
-  if (permit < 4) return broker.authorizer.mayPublish(connection.identity!, topicName, qos, false);
+  if (permit < 4) return mayPublishOnce(broker, connection, message);
   const permits = connection.permits ??= new Set();
   if (!permits.has(permit)) {
     if (!broker.authorizer.mayPublish(connection.identity!, topicName, qos, false)) return false;
@@ -42,6 +43,24 @@ function askMayPublish(broker: Broker, connection: Connection, message: Applicat
   }
   connection.lastPermit = permit;
   return true;
+}
+
+/** A topic that is new is mostly one of those that may be published to altogether. */
+function mayPublishOnce(broker: Broker, connection: Connection, { topicName, qos }: ApplicationMessage): boolean {
+  const { publishableFilter } = connection;
+  if (publishableFilter !== undefined && topicMatchesFilter(topicName, publishableFilter)) return true;
+  const { authorizer } = broker;
+  const identity = connection.identity!;
+  if (!authorizer.mayPublish(identity, topicName, qos, false)) return false;
+  connection.publishableFilter = authorizer.publishableFilter?.(identity, topicName) ?? publishableFilter;
+  return true;
+}
+
+/** What was found out about its right to publish does not hold any more. */
+export function forgetPermits(connection: Connection): void {
+  connection.lastPermit = -1;
+  connection.permits = undefined;
+  connection.publishableFilter = undefined;
 }
 
 /** May the Client of this entry's session receive what goes by its route? Judged once for the Client as it came in:
@@ -88,8 +107,7 @@ export function handleRightsChanged(broker: Broker, failed: (connection: Connect
   broker.matchCache.clear();
   for (const session of broker.sessions.values()) session.renewRights();
   for (const connection of [...broker.connections]) {
-    connection.lastPermit = -1;
-    connection.permits = undefined;
+    forgetPermits(connection);
     try {
       endIfRefused(broker, connection);
     } catch (error) {

@@ -209,8 +209,15 @@ Deno.test("what is said of one Client of a user is said of none of its others, w
   }
 });
 
+/** No filter of a rule is allowed throughout: so topics are judged, and remembered, one by one. */
+const PARTED = rulesOf(
+  "allow everyone publish dev/%c/#",
+  "allow everyone publish long/#",
+  "deny everyone publish +/+/secret",
+);
+
 Deno.test("more topics than are remembered get the right answers all the same", () => {
-  const source = new ChangingAccounts({ isClosed: true, rules: rulesOf("allow everyone publish dev/%c/#") });
+  const source = new ChangingAccounts({ isClosed: true, rules: PARTED });
   const identities = Array.from({ length: 5 }, (_, index) => identityOf({ clientId: `sensor-${index}` }));
   const bounds: [AclAuthorizerOptions, verdictsMax: number][] = [
     [{ verdictsPerIdentityMax: 3 }, 3 * identities.length],
@@ -238,7 +245,7 @@ Deno.test("more topics than are remembered get the right answers all the same", 
 });
 
 Deno.test("long topics count as several, so that what is remembered of them stays small, too", () => {
-  const source = new ChangingAccounts({ isClosed: true, rules: rulesOf("allow everyone publish #") });
+  const source = new ChangingAccounts({ isClosed: true, rules: PARTED });
   const options = { verdictsPerIdentityMax: 100, verdictsMax: 250 };
   const authorizer = new AclAuthorizer({ source, clock: new FakeClock() }, options);
   const identities = Array.from({ length: 8 }, (_, index) => identityOf({ clientId: `sensor-${index}` }));
@@ -246,15 +253,54 @@ Deno.test("long topics count as several, so that what is remembered of them stay
   for (const identity of identities) {
     // 30 each: after three, the fourth takes their place.
     for (let topic = 0; topic < 4; topic++) {
-      assertEquals(authorizer.mayPublish(identity, `${topic}`.padEnd(29 * 128, "x"), 0, false), true);
+      assertEquals(authorizer.mayPublish(identity, `long/${topic}`.padEnd(29 * 128, "x"), 0, false), true);
       counts.push(authorizer.verdictCount);
     }
   }
   assertEquals(counts.slice(0, 8), [30, 60, 90, 30, 60, 90, 120, 60]);
   assertEquals(Math.max(...counts), 240);
   const before = authorizer.verdictCount;
-  assertEquals(authorizer.mayPublish(identities[0], "x".repeat(100 * 128), 0, false), true);
+  assertEquals(authorizer.mayPublish(identities[0], "long/".padEnd(100 * 128, "x"), 0, false), true);
   assertEquals(authorizer.verdictCount, before, "one that alone would be too much is not remembered");
+});
+
+Deno.test("topics of a filter that is allowed or forbidden throughout are not remembered one by one", () => {
+  const rules = rulesOf(
+    "allow everyone publish dev/%c/#",
+    "deny everyone publish secret/+",
+    "allow everyone publish +",
+  );
+  const source = new ChangingAccounts({ isClosed: true, rules });
+  const authorizer = authorizerOf(source);
+  const identity = identityOf();
+  for (let topic = 0; topic < 100; topic++) {
+    assertEquals(authorizer.mayPublish(identity, `dev/sensor-1/${topic}`, 0, false), true);
+    assertEquals(authorizer.mayPublish(identity, `secret/${topic}`, 0, false), false);
+    assertEquals(authorizer.mayPublish(identity, `${topic}`, 0, false), true);
+    assertEquals(authorizer.mayPublish(identity, `other/${topic}`, 0, false), false);
+  }
+  assertEquals(
+    authorizer.verdictCount,
+    2 + 2 + 2 + 100,
+    "the first two of each rule, and those that no rule speaks of",
+  );
+  assertEquals(authorizer.publishableFilter(identity, "dev/sensor-1/a"), "dev/sensor-1/#");
+  assertEquals(authorizer.publishableFilter(identity, "a"), "+");
+  for (const topic of ["secret/a", "$a", "other/a"]) {
+    assertEquals(authorizer.publishableFilter(identity, topic), undefined, topic);
+  }
+  source.change({ rules: [...rules, ...rulesOf("deny everyone publish +/sensor-1/7")] });
+  assertEquals(authorizer.publishableFilter(identity, "dev/sensor-1/a"), undefined, "that was before");
+  for (let topic = 0; topic < 10; topic++) {
+    assertEquals(authorizer.mayPublish(identity, `dev/sensor-1/${topic}`, 0, false), topic !== 7);
+  }
+  assertEquals(authorizer.publishableFilter(identity, "dev/sensor-1/a"), undefined, "one of its topics is forbidden");
+});
+
+Deno.test("where all is allowed, all but the server's own topics may be published to", () => {
+  const authorizer = authorizerOf(new ChangingAccounts());
+  assertEquals(authorizer.publishableFilter(identityOf(), "a/b"), "#");
+  assertEquals(authorizer.publishableFilter(identityOf(), "$a"), undefined);
 });
 
 Deno.test("verdicts outlive credentials that are hashed better, and the index of rules is not made anew for that", () => {

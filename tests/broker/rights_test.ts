@@ -130,6 +130,43 @@ Deno.test("A right to publish that is revoked is revoked for a topic that was pu
   assertEquals((await watcher.expectPublish()).text, "again");
 });
 
+/** Knows whether all below "a" may be published to; counts what it is asked about publishing. */
+class BranchAuthorizer extends TableAuthorizer {
+  asked = 0;
+  override mayPublish(identity: Identity, topicName: string): boolean {
+    this.asked++;
+    return super.mayPublish(identity, topicName);
+  }
+  publishableFilter(identity: Identity, topicName: string): string | undefined {
+    return topicName.startsWith("a/") && super.mayPublish(identity, "a/#") ? "a/#" : undefined;
+  }
+}
+
+Deno.test("Topics that are not remembered are not asked about either where all of a filter may be published to", async () => {
+  const authorizer = new BranchAuthorizer();
+  await using it = await start({ authorizer, config: { limits: { matchCacheEntriesMax: 0 } } });
+  const watcher = await it.broker.connect();
+  await watcher.subscribe("#");
+  const client = await it.broker.connect(as("p"));
+  const publish = async (topicName: string, isAllowed: boolean, retain = false) => {
+    await client.publish(topicName, "", { retain });
+    if (isAllowed) assertEquals((await watcher.expectPublish()).topicName, topicName);
+    else await watcher.expectNothing();
+  };
+  for (let i = 0; i < 10; i++) await publish(`a/${i}`, true);
+  assertEquals(authorizer.asked, 1);
+  for (let i = 0; i < 10; i++) await publish(`b/${i}`, true);
+  assertEquals(authorizer.asked, 11, "of others it is");
+  await publish("a/x", true);
+  assertEquals(authorizer.asked, 11, "what was known is known still");
+  await publish("a/x", true, true);
+  assertEquals(authorizer.asked, 12, "to retain is a right of its own");
+
+  authorizer.refusals = [{ may: "publish", topic: "a/#" }, { may: "publish", topic: "a/7" }];
+  for (let i = 0; i < 10; i++) await publish(`a/${i}`, i !== 7);
+  assertEquals(authorizer.asked, 22);
+});
+
 /** Refuses to retain, and QoS 2; counts what it is asked. */
 class StrictAuthorizer implements Authorizer {
   onChange: (() => void) | undefined = undefined;
