@@ -16,7 +16,8 @@ export interface VerdictLimits {
 const WRONG_SHARE = 4;
 
 export class VerdictMemory {
-  readonly #secret = crypto.getRandomValues(new Uint8Array(32));
+  /** Copied for each key: to begin with the secret anew would cost two blocks more. */
+  readonly #keyed = hmac.create(sha256, crypto.getRandomValues(new Uint8Array(32)));
   readonly #limits: VerdictLimits;
   readonly #clock: Clock;
   /** By key: until when. In the order of their last use. */
@@ -34,7 +35,7 @@ export class VerdictMemory {
 
   /** Equal parts, and only those, give equal keys. */
   keyOf(...parts: readonly (string | Uint8Array)[]): string {
-    const state = hmac.create(sha256, this.#secret);
+    const state = this.#keyed.clone();
     for (const part of parts) {
       const bytes = typeof part === "string" ? encoder.encode(part) : part;
       state.update(encoder.encode(`${bytes.length}:`)).update(bytes);
