@@ -50,6 +50,8 @@ export async function readConnection(
     reading: for (;;) {
       // The packets of the last read have been handled. What was forwarded as a run is copied before room() moves it.
       writeTurn.settle();
+      const round = writeTurn.readRounds.next();
+      if (round !== undefined) await round;
       if (writer.hasEnded) break;
       let count: number | null;
       try {
@@ -60,6 +62,7 @@ export async function readConnection(
         break;
       }
       if (count === null) break;
+      writeTurn.wasRead();
       if (writer.isClosing) continue; // what comes behind a DISCONNECT or a refused CONNECT is thrown away
       traffic.bytesReceived += count;
       decoder.received(count);

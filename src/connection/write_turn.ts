@@ -2,15 +2,26 @@
  *
  * Two moments matter. Before a reader fills its buffer again, every run that still points into it is copied (`settle`).
  * When all that the turn had to do is done, each connection that got something starts one write (`flush`), so that a
- * hundred small packets cost one system call. @module */
+ * hundred small packets cost one system call.
+ *
+ * Of very many connections only as many as the runtime writes to at once: Deno's scheduler (tokio) lets a task do 128
+ * operations in one pass of the event loop. Those beyond that are queued, woken and polled one by one, which costs twice as
+ * much, so they are left to the next pass. @module */
 
 import type { Outbound } from "./outbound.ts";
 import { OutboundBuffers } from "./outbound_buffers.ts";
+import { ReadRounds } from "./read_rounds.ts";
+
+/** A few less than 128, for the reads of the same pass that complete at once. */
+const WRITES_OF_PASS_MAX = 120;
 
 export class WriteTurn {
   readonly #unsettled: Outbound[] = [];
   readonly #dirty: Outbound[] = [];
+  /** Of `#dirty`: those before it were flushed in earlier passes. */
+  #flushed = 0;
   readonly buffers = new OutboundBuffers();
+  readonly readRounds = new ReadRounds(() => this.#flushed > 0);
   #flushScheduled = false;
   /** Bytes that wait in all connections together. */
   bytes = 0;
@@ -26,10 +37,19 @@ export class WriteTurn {
   /** `outbound` has bytes to write. Called once until it was flushed. */
   addDirty(outbound: Outbound): void {
     this.#dirty.push(outbound);
-    if (!this.#flushScheduled) {
-      this.#flushScheduled = true;
-      queueMicrotask(this.flush);
-    }
+    this.#scheduleFlush();
+  }
+
+  /** A read has brought something: a turn begins, or goes on. */
+  wasRead(): void {
+    this.readRounds.wasRead();
+    this.#scheduleFlush();
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    queueMicrotask(this.flush);
   }
 
   /** Copies what still points into somebody's read buffer. */
@@ -41,9 +61,22 @@ export class WriteTurn {
 
   readonly flush = (): void => {
     this.settle();
-    this.#flushScheduled = false;
+    this.readRounds.endPass();
     const dirty = this.#dirty;
-    for (let i = 0; i < dirty.length; i++) dirty[i].startWriting();
-    dirty.length = 0;
+    const end = Math.min(dirty.length, this.#flushed + WRITES_OF_PASS_MAX);
+    for (let i = this.#flushed; i < end; i++) dirty[i].startWriting();
+    this.#flushScheduled = end < dirty.length;
+    if (this.#flushScheduled) {
+      this.#flushed = end;
+      setImmediate(this.#flushInNextPass);
+    } else {
+      this.#flushed = 0;
+      dirty.length = 0;
+    }
+  };
+
+  /** An immediate runs at the end of the pass that it is asked for in: the second one is in the next. */
+  readonly #flushInNextPass = (): void => {
+    setImmediate(this.flush);
   };
 }

@@ -265,3 +265,26 @@ Deno.test("Outbound is congested by inserts as by copies", async () => {
   await stream.take();
   assertEquals([outbound.congested, calls], [false, ["relief", "written"]]);
 });
+
+Deno.test("WriteTurn starts no more writes in a pass than the runtime does at once, and the rest in the next ones, in their order", async () => {
+  const writeTurn = new WriteTurn(1 << 20);
+  const started: number[] = [];
+  for (let i = 0; i < 300; i++) {
+    const stream = new HeldStream();
+    stream.write = (bytes) => {
+      started.push(i);
+      return Promise.resolve(bytes.length);
+    };
+    const owner = { relieved: () => {}, wroteAll: () => {}, brokeWriting: () => {} };
+    copy(new Outbound(stream, writeTurn, new Traffic(), 1000, owner), "x");
+  }
+  await Promise.resolve();
+  assertEquals(started.length, 120);
+  while (started.length < 300) await new Promise<void>((resolve) => setImmediate(resolve));
+  assertEquals(started, Array.from({ length: 300 }, (_, i) => i));
+  // As if nothing had been: the next one is written in its own turn.
+  const last = new HeldStream();
+  copy(new Outbound(last, writeTurn, new Traffic(), 1000, { relieved() {}, wroteAll() {}, brokeWriting() {} }), "last");
+  await Promise.resolve();
+  assertEquals(last.isWriting, true);
+});

@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { ApplicationMessage, type ControlPacket, Decoder, PacketType, ReasonCode } from "../../src/packet/mod.ts";
+import { READS_OF_PASS_MAX } from "../../src/connection/read_rounds.ts";
 import { readConnection } from "../../src/connection/reader.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import { bytesOf, contextOf, settled, text, writerOf } from "./support.ts";
@@ -182,4 +183,31 @@ Deno.test("readConnection() ends by itself when the writer has closed after a go
   await reading.finished;
   assertEquals(reading.calls, [`${PacketType.Disconnect}`, "ended: closed by the client"]);
   assertEquals(await reading.client.read(new Uint8Array(1)), null);
+});
+
+Deno.test("readConnection() does not read again while others wait to be read, and does when the round is over", async () => {
+  const context = contextOf();
+  const { client, server } = memoryPair();
+  const received: number[] = [];
+  const receiver = {
+    received: (packet: ControlPacket) => {
+      received.push(packet.type);
+      // Beside it as many are read as one pass of the event loop serves.
+      if (received.length <= 2) { for (let i = 1; i < READS_OF_PASS_MAX; i++) context.writeTurn.wasRead(); }
+    },
+    ...{ broke: () => {}, failed: () => {}, ended: () => {} },
+  };
+  const decoder = new Decoder({ sender: "client", connectPacketSizeMax: 100, userPropertiesMax: 10 });
+  const finished = readConnection(server, decoder, writerOf(server, context), receiver, context);
+  for (const packet of [CONNECT, PINGREQ]) {
+    const count = received.length;
+    await client.write(packet);
+    while (received.length === count) await Promise.resolve();
+  }
+  await client.write(PINGREQ);
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+  assertEquals([received.length, server.unreadBytes], [2, PINGREQ.length]);
+  client.close();
+  await finished;
+  assertEquals(received, [PacketType.Connect, PacketType.Pingreq, PacketType.Pingreq]);
 });
