@@ -1,5 +1,5 @@
-/** While more connections have something to read than the runtime reads in one pass of its event loop, they are read in rounds:
- * nobody a second time before all others were. With fewer it costs a comparison for each read.
+/** While more connections have something to read than the runtime reads in one pass of its event loop, they are read in
+ * rounds: nobody a second time before all others were. With fewer it costs a comparison for each read.
  *
  * Deno's scheduler (tokio) lets a task do 128 operations in a row. What is beyond that comes later, but behind whatever
  * has become ready meanwhile, and each time in the opposite order: of a thousand busy Clients those that were just
@@ -58,8 +58,8 @@ export class ReadRounds {
   }
 
   /** A full pass may have been the last: no smaller one follows. That is so when nothing was read from one timer to the
-   * next, which leaves the event loop time to look at all sockets, nor in the pass of the second timer, where reads come
-   * behind timers and before immediates. */
+   * next, which leaves the event loop time to look at all sockets, nor in the pass of the second timer, where reads
+   * come behind timers and before immediates. */
   readonly #watch = (): void => {
     this.#wasFull = false;
     setTimeout(() => setImmediate(this.#judge));

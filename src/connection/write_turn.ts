@@ -5,8 +5,8 @@
  * hundred small packets cost one system call.
  *
  * Of very many connections only as many as the runtime writes to at once: Deno's scheduler (tokio) lets a task do 128
- * operations in one pass of the event loop. Those beyond that are queued, woken and polled one by one, which costs twice as
- * much, so they are left to the next pass. @module */
+ * operations in one pass of the event loop. Those beyond that are queued, woken and polled one by one, which costs twice
+ * as much, so they are left to the next pass. @module */
 
 import type { Outbound } from "./outbound.ts";
 import { OutboundBuffers } from "./outbound_buffers.ts";

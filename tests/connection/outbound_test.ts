@@ -266,7 +266,7 @@ Deno.test("Outbound is congested by inserts as by copies", async () => {
   assertEquals([outbound.congested, calls], [false, ["relief", "written"]]);
 });
 
-Deno.test("WriteTurn starts no more writes in a pass than the runtime does at once, and the rest in the next ones, in their order", async () => {
+Deno.test("WriteTurn starts as many writes in a pass as the runtime does at once, then the rest", async () => {
   const writeTurn = new WriteTurn(1 << 20);
   const started: number[] = [];
   for (let i = 0; i < 300; i++) {

@@ -26,7 +26,7 @@ Deno.test("ReadRounds lets everybody be read at once while a pass of the event l
   assertEquals(rounds.next(), undefined);
 });
 
-Deno.test("ReadRounds lets who was read wait while passes are full, and ends the round with the first that is not", async () => {
+Deno.test("ReadRounds lets who was read wait while passes are full, until one is not", async () => {
   let isWriting = true; // so that no timer ends the round
   const rounds = new ReadRounds(() => isWriting);
   pass(rounds, READS_OF_PASS_MAX);
