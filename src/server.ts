@@ -16,7 +16,6 @@ import { DebugObserver } from "./connection/debug_observer.ts";
 import type { PacketObserver } from "./connection/packet_observer.ts";
 import { Traffic } from "./connection/traffic.ts";
 import { WriteTurn } from "./connection/write_turn.ts";
-import { PublishFrameEncoder } from "./packet/publish_frame.ts";
 import { ForgetfulStore } from "./persistence/forgetful_store.ts";
 import { SqliteStore } from "./persistence/sqlite_store.ts";
 import type { Store } from "./persistence/store.ts";
@@ -158,7 +157,6 @@ export async function startServer(
     limits,
     writeTurn: new WriteTurn(limits.outboundBytesTotalMax),
     traffic,
-    frames: new PublishFrameEncoder(),
     observer: parts.observer ?? (log.isEnabled("debug") ? new DebugObserver(log) : undefined),
   };
   /** Every Network Connection that has not ended, those included that the broker has let go and that still linger. */

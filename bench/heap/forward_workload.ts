@@ -5,7 +5,6 @@ import { DEFAULT_LIMITS } from "../../src/config/limits.ts";
 import { ReadGate } from "../../src/connection/read_gate.ts";
 import { PacketWriter } from "../../src/connection/writer.ts";
 import { WriteTurn } from "../../src/connection/write_turn.ts";
-import { PublishFrameEncoder } from "../../src/packet/mod.ts";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
 import { BenchDispatcher } from "../broker/bench_dispatcher.ts";
 import { decoderFor, type DecodeWorkload, frames } from "../packet/publish_workload.ts";
@@ -35,7 +34,6 @@ export function forwardWorkload(workload: DecodeWorkload, receivers: number, rea
     limits: DEFAULT_LIMITS,
     writeTurn: new WriteTurn(DEFAULT_LIMITS.outboundBytesTotalMax),
     traffic: bench.traffic,
-    frames: new PublishFrameEncoder(),
     observer: undefined,
   };
   const connect = (clientId: string) => {

@@ -8,7 +8,6 @@ import { PacketWriter } from "../connection/writer.ts";
 import type { PacketObserver } from "../connection/packet_observer.ts";
 import { PacketType, type ProtocolVersion } from "../packet/control_packet.ts";
 import { Decoder } from "../packet/decoder.ts";
-import type { PublishFrameEncoder } from "../packet/publish_frame.ts";
 import type { ByteStream } from "../transport/byte_stream.ts";
 import { type ClientSettings, PACKET_SIZE_MAX } from "./client_settings.ts";
 
@@ -24,7 +23,6 @@ const MARK_BYTES_MIN = 16 * 1024;
 export interface LinkContext {
   readonly settings: ClientSettings;
   readonly writeTurn: WriteTurn;
-  readonly frames: PublishFrameEncoder;
   readonly observer: PacketObserver | undefined;
 }
 
@@ -34,7 +32,7 @@ export class Link {
   readonly #decoder: Decoder;
 
   constructor(readonly stream: ByteStream, readonly context: LinkContext) {
-    const { settings, writeTurn, frames, observer } = context;
+    const { settings, writeTurn, observer } = context;
     const { outboundBytesMax } = settings;
     this.writer = new PacketWriter(stream, settings.url, new ReadGate(), {
       limits: {
@@ -45,7 +43,6 @@ export class Link {
       },
       writeTurn,
       traffic: this.traffic,
-      frames,
       observer,
     });
     this.#decoder = new Decoder({

@@ -5,7 +5,6 @@ import type { PacketObserver } from "../connection/packet_observer.ts";
 import { WriteTurn } from "../connection/write_turn.ts";
 import { NEVER_EXPIRES } from "../packet/application_message.ts";
 import type { ProtocolVersion } from "../packet/control_packet.ts";
-import { PublishFrameEncoder } from "../packet/publish_frame.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { abortable } from "./abortable.ts";
 import type { ActiveSubscription } from "./active_subscription.ts";
@@ -65,7 +64,6 @@ export class MqttClient implements Client, EngineHost {
     this.#linkContext = {
       settings,
       writeTurn: new WriteTurn(Infinity),
-      frames: new PublishFrameEncoder(),
       observer: this.#packetObserver(),
     };
     this.#subscriptionIdentifier = settings.cleanStart ? 1 : 1 + Math.floor(this.#random() * 0xffff);

@@ -3,7 +3,8 @@
  *
  * A forwarded frame is not copied when it arrives: it is remembered as a run [start, end) of the read buffer that it
  * came in, and the next frame of the same publisher makes the run longer. A whole read of 64 KiB so becomes one copy.
- * A run is copied ("settled") before its buffer is filled again, see write_turn.ts.
+ * A run is copied ("settled") before its buffer is filled again, see write_turn.ts. So it is with frames that the encoder
+ * made: those of one layout stand side by side, and what only concerns this receiver is written into the copy.
  *
  * A large Payload is not copied: it is inserted, and written from where it lies.
  *
@@ -16,6 +17,7 @@ import type { SharedBuffer } from "../base/buffer_pool.ts";
 import type { ApplicationMessage } from "../packet/application_message.ts";
 import type { ByteWriter } from "../packet/byte_writer.ts";
 import { copyWords, viewOf } from "../packet/copy_bytes.ts";
+import { readdressFrames } from "../packet/publish_layout.ts";
 import type { ByteStream } from "../transport/byte_stream.ts";
 import type { Traffic } from "./traffic.ts";
 import type { WriteTurn } from "./write_turn.ts";
@@ -58,6 +60,10 @@ export class Outbound {
   #runSource: Uint8Array | undefined = undefined;
   #runStart = 0;
   #runEnd = 0;
+  #runAlias = 0;
+  #runIdentifiers: readonly number[] | undefined = undefined;
+  /** Frames of the run have own properties of another receiver. */
+  #isRunOfAnother = false;
   /** In the current buffer and in the run. */
   #gatheredBytes = 0;
   #writingBytes = 0;
@@ -89,18 +95,34 @@ export class Outbound {
     return this.#gatheredBytes === 0 && !this.#isWriting;
   }
 
-  /** Refers to [start, end) of `source` until the next settle. */
-  appendRun(source: Uint8Array, start: number, end: number): void {
+  /** Refers to [start, end) of `source` until the next settle.
+   * @param topicAlias, subscriptionIdentifiers what is written into the copy of a frame that has another receiver's.
+   * Default: there are none, and none are written. */
+  appendRun(
+    source: Uint8Array,
+    start: number,
+    end: number,
+    topicAlias = 0,
+    subscriptionIdentifiers: readonly number[] | undefined = undefined,
+    isOfAnother = false,
+  ): void {
     if (this.#isClosed) return;
     this.#grew(end - start);
-    if (this.#runSource === source && this.#runEnd === start) {
+    if (
+      this.#runSource === source && this.#runEnd === start && this.#runAlias === topicAlias &&
+      this.#runIdentifiers === subscriptionIdentifiers
+    ) {
       this.#runEnd = end;
+      if (isOfAnother) this.#isRunOfAnother = true;
       return;
     }
     if (this.#runSource !== undefined) this.settle();
     this.#runSource = source;
     this.#runStart = start;
     this.#runEnd = end;
+    this.#runAlias = topicAlias;
+    this.#runIdentifiers = subscriptionIdentifiers;
+    this.#isRunOfAnother = isOfAnother;
     this.writeTurn.addUnsettled(this);
   }
 
@@ -150,8 +172,12 @@ export class Outbound {
     this.#runSource = undefined;
     const count = this.#runEnd - this.#runStart;
     const writer = this.#roomFor(count);
-    copyWords(writer.buffer, writer.view, writer.length, source, viewOf(source), this.#runStart, this.#runEnd);
-    writer.length += count;
+    const at = writer.length;
+    copyWords(writer.buffer, writer.view, at, source, viewOf(source), this.#runStart, this.#runEnd);
+    writer.length = at + count;
+    if (this.#isRunOfAnother) {
+      readdressFrames(writer.buffer, at, writer.length, this.#runAlias, this.#runIdentifiers);
+    }
   }
 
   /** At the end of the turn. What comes while a write is under way goes with the next one. */

@@ -8,6 +8,7 @@
  * operations in one pass of the event loop. Those beyond that are queued, woken and polled one by one, which costs twice
  * as much, so they are left to the next pass. @module */
 
+import { type FrameReferrers, PublishFrameEncoder } from "../packet/publish_frame.ts";
 import type { Outbound } from "./outbound.ts";
 import { OutboundBuffers } from "./outbound_buffers.ts";
 import { ReadRounds } from "./read_rounds.ts";
@@ -15,13 +16,15 @@ import { ReadRounds } from "./read_rounds.ts";
 /** A few less than 128, for the reads of the same pass that complete at once. */
 const WRITES_OF_PASS_MAX = 120;
 
-export class WriteTurn {
+export class WriteTurn implements FrameReferrers {
   readonly #unsettled: Outbound[] = [];
   readonly #dirty: Outbound[] = [];
   /** Of `#dirty`: those before it were flushed in earlier passes. */
   #flushed = 0;
   readonly buffers = new OutboundBuffers();
   readonly readRounds = new ReadRounds(() => this.#flushed > 0);
+  /** Makes the frames that are not sent on as they came. */
+  readonly frames: PublishFrameEncoder = new PublishFrameEncoder(this);
   #flushScheduled = false;
   /** Bytes that wait in all connections together. */
   bytes = 0;
@@ -52,7 +55,12 @@ export class WriteTurn {
     queueMicrotask(this.flush);
   }
 
-  /** Copies what still points into somebody's read buffer. */
+  /** Nobody refers to bytes that will be overwritten. */
+  get isSettled(): boolean {
+    return this.#unsettled.length === 0;
+  }
+
+  /** Copies what still points into somebody's read buffer, or to frames of the encoder. */
   settle(): void {
     const unsettled = this.#unsettled;
     for (let i = 0; i < unsettled.length; i++) unsettled[i].settle();

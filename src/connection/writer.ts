@@ -4,7 +4,7 @@
 import type { ApplicationMessage } from "../packet/application_message.ts";
 import { PacketType, type ProtocolVersion, type QoS } from "../packet/control_packet.ts";
 import { encodeAcknowledgement, encodePacket } from "../packet/encoder.ts";
-import { addressFrame, type PublishFrameEncoder } from "../packet/publish_frame.ts";
+import { addressFrame, isOf } from "../packet/publish_frame.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
 import type { ByteStream, PeerCertificate } from "../transport/byte_stream.ts";
 import { Outbound, type OutboundOwner } from "./outbound.ts";
@@ -35,7 +35,6 @@ export interface WriterContext {
   readonly limits: WriterLimits;
   readonly writeTurn: WriteTurn;
   readonly traffic: Traffic;
-  readonly frames: PublishFrameEncoder;
   readonly observer: PacketObserver | undefined;
 }
 
@@ -166,8 +165,10 @@ export class PacketWriter implements PacketSink, OutboundOwner {
   ): Delivery {
     if (this.#isClosing) return "dropped";
     const aliases = this.#aliases;
-    const { frames, traffic } = this.context;
+    const { writeTurn: { frames }, traffic } = this.context;
     const version = this.#frameVersion;
+    // 3.x has none, also in a session that was made by a 5.0 Client.
+    if (version !== 5) subscriptionIdentifiers = undefined;
     let alias = aliases === undefined ? 0 : aliases.find(message.topicName);
     let isNewAlias = alias !== 0 && aliases!.isNew;
     let frame = frames.encode(
@@ -196,11 +197,15 @@ export class PacketWriter implements PacketSink, OutboundOwner {
       traffic.publishesDropped++;
       return "dropped";
     }
-    if (frame.passThrough) {
-      outbound.appendRun(frame.buffer, frame.start, frame.end);
+    if (frame.mayBeReferredTo) {
+      const isOfAnother = !isOf(frame, alias, subscriptionIdentifiers);
+      outbound.appendRun(frame.buffer, frame.start, frame.end, alias, subscriptionIdentifiers, isOfAnother);
     } else {
       const at = outbound.appendCopy(frame.buffer, frame.start, frame.end);
-      if (qos !== 0) addressFrame(outbound.open(0).buffer, at, frame, qos, retain, dup, packetIdentifier);
+      if (qos !== 0) {
+        const { buffer } = outbound.open(0);
+        addressFrame(buffer, at, frame, qos, retain, dup, packetIdentifier, alias, subscriptionIdentifiers);
+      }
       if (size > frame.end - frame.start) outbound.appendPayload(message);
     }
     if (isNewAlias) aliases!.assign(message.topicName);

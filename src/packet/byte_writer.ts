@@ -14,6 +14,7 @@ export class ByteWriter {
   /** Bytes written; `buffer` beyond is free. */
   length = 0;
   #view: DataView | undefined = undefined;
+  #viewed: Uint8Array | undefined = undefined;
 
   /** @param initial bytes of a new buffer, or one to write into. */
   constructor(initial: number | Uint8Array = 256) {
@@ -23,8 +24,8 @@ export class ByteWriter {
   /** Of the present buffer. */
   get view(): DataView {
     const { buffer } = this;
-    const view = this.#view;
-    if (view !== undefined && view.buffer === buffer.buffer && view.byteOffset === buffer.byteOffset) return view;
+    if (this.#viewed === buffer) return this.#view!;
+    this.#viewed = buffer;
     return this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   }
 

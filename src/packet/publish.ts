@@ -17,12 +17,10 @@ import {
   unknownProperty,
 } from "./property.ts";
 import { checkTopicName, decodeTopicName, topicNameCache } from "./topic_name_bytes.ts";
-import { STRING_BYTES_MAX, utf8Bytes, utf8Kind, writeUtf8 } from "./utf8.ts";
-import {
-  VARIABLE_BYTE_INTEGER_MAX,
-  variableByteIntegerBytes,
-  writeVariableByteInteger,
-} from "./variable_byte_integer.ts";
+import { KnownProperties } from "./known_properties.ts";
+import { PublishLayout } from "./publish_layout.ts";
+import { utf8Kind } from "./utf8.ts";
+import { VARIABLE_BYTE_INTEGER_MAX } from "./variable_byte_integer.ts";
 
 /** A PUBLISH on the wire. The decoder hands out the same object for each PUBLISH of a connection; it and its borrowed
  * message are valid until the turn that handles it ends. */
@@ -71,6 +69,8 @@ export class PublishReader {
   #topicSlot = -1;
   /** The Subscription Identifier of the PUBLISH before, as a list: most often it is that one again. */
   #identifiers: readonly number[] = [];
+  /** Made with the first properties: many publishers never send any. */
+  #known: KnownProperties | undefined = undefined;
 
   constructor(sender: "client" | "server", userPropertiesMax: number) {
     this.#sender = sender;
@@ -180,6 +180,14 @@ export class PublishReader {
 
     const packet = this.#packet;
     const message = packet.message;
+    const known = this.#known;
+    if (known !== undefined && known.are(buffer, at, end)) {
+      message.messageExpiryInterval = known.messageExpiryInterval;
+      packet.topicAlias = known.topicAlias;
+      message.propertiesStart = at + known.keptStart;
+      message.propertiesEnd = at + known.keptEnd;
+      return end;
+    }
     const first = at;
     let seen = 0;
     let userProperties = 0;
@@ -248,6 +256,9 @@ export class PublishReader {
     } else {
       message.propertiesStart = keptStart;
       message.propertiesEnd = keptEnd;
+      if (packet.subscriptionIdentifiers === undefined) {
+        (this.#known ??= new KnownProperties()).miss(packet, first, end);
+      }
     }
     return end;
   }
@@ -326,126 +337,6 @@ function gather(buffer: Uint8Array, at: number, end: number, keptBytes: number):
     to = copyBytes(kept, to, buffer, start, at);
   }
   return kept;
-}
-
-/** How one message is laid out as PUBLISH for one receiver, measured before it is written. One object is enough for
- * any number of messages: `measure`, then `write` at once. */
-export class PublishLayout {
-  /** Bytes of the whole packet. May exceed what a packet can have: then it must not be written. */
-  frameBytes = 0;
-  /** Offset of the Packet Identifier from the start of the frame, or -1. */
-  packetIdentifierAt = -1;
-  #remainingLength = 0;
-  #topicBytes = 0;
-  #propertyLength = 0;
-  /** The Topic Name's bytes stand in the message's buffer. */
-  #topicInBuffer = false;
-
-  /** For the parameters see `PublishFrameEncoder.encode`. */
-  measure(
-    message: ApplicationMessage,
-    version: 4 | 5,
-    qos: QoS,
-    subscriptionIdentifiers: readonly number[] | undefined,
-    expirySeconds: number,
-    topicAlias: number,
-    withTopic: boolean,
-  ): void {
-    this.#topicInBuffer = message.topicEnd > message.topicStart;
-    if (!withTopic) this.#topicBytes = 0;
-    else if (this.#topicInBuffer) this.#topicBytes = message.topicEnd - message.topicStart;
-    else {
-      this.#topicBytes = utf8Bytes(message.topicName);
-      if (this.#topicBytes <= 0 || this.#topicBytes > STRING_BYTES_MAX) {
-        throw new RangeError(`a Topic Name that cannot be sent, ${message.topicName.length} characters`);
-      }
-    }
-    let length = 2 + this.#topicBytes + (qos === 0 ? 0 : 2) + message.payloadEnd - message.payloadStart;
-    if (version === 5) {
-      let properties = message.forwardedProperties === undefined
-        ? message.propertiesEnd - message.propertiesStart
-        : message.forwardedProperties.length;
-      if (expirySeconds !== NEVER_EXPIRES) properties += 5;
-      if (topicAlias !== 0) properties += 3;
-      if (subscriptionIdentifiers !== undefined) {
-        for (let i = 0; i < subscriptionIdentifiers.length; i++) {
-          properties += 1 + variableByteIntegerBytes(subscriptionIdentifiers[i]);
-        }
-      }
-      this.#propertyLength = properties;
-      length += properties + variableByteIntegerBytes(properties);
-    }
-    this.#remainingLength = length;
-    this.frameBytes = 1 + variableByteIntegerBytes(length) + length;
-    this.packetIdentifierAt = qos === 0 ? -1 : this.frameBytes - length + 2 + this.#topicBytes;
-  }
-
-  /** Whether a Control Packet can be that long at all. */
-  get encodable(): boolean {
-    return this.#remainingLength <= VARIABLE_BYTE_INTEGER_MAX;
-  }
-
-  /** Writes what was measured, with DUP 0, at `at`; `target` must have the room. The Packet Identifier is 0.
-   * @param payloadEnd that of the message; or its `payloadStart`, and the Payload is sent from where it lies. */
-  write(
-    target: Uint8Array,
-    at: number,
-    message: ApplicationMessage,
-    version: 4 | 5,
-    qos: QoS,
-    retain: boolean,
-    subscriptionIdentifiers: readonly number[] | undefined,
-    expirySeconds: number,
-    topicAlias: number,
-    payloadEnd: number,
-  ): void {
-    const { buffer } = message;
-    target[at++] = 0x30 | (qos << 1) | (retain ? 1 : 0);
-    at = writeVariableByteInteger(target, at, this.#remainingLength);
-    const topicBytes = this.#topicBytes;
-    target[at++] = topicBytes >>> 8;
-    target[at++] = topicBytes;
-    if (topicBytes > 0) {
-      at = this.#topicInBuffer
-        ? copyBytes(target, at, buffer, message.topicStart, message.topicEnd)
-        : writeUtf8(target, at, message.topicName, topicBytes);
-    }
-    if (qos !== 0) {
-      target[at++] = 0;
-      target[at++] = 0;
-    }
-    if (version === 5) {
-      at = writeVariableByteInteger(target, at, this.#propertyLength);
-      if (expirySeconds !== NEVER_EXPIRES) {
-        target[at++] = Id.MessageExpiryInterval;
-        target[at++] = expirySeconds >>> 24;
-        target[at++] = expirySeconds >>> 16;
-        target[at++] = expirySeconds >>> 8;
-        target[at++] = expirySeconds;
-      }
-      if (topicAlias !== 0) {
-        target[at++] = Id.TopicAlias;
-        target[at++] = topicAlias >>> 8;
-        target[at++] = topicAlias;
-      }
-      if (subscriptionIdentifiers !== undefined) {
-        for (let i = 0; i < subscriptionIdentifiers.length; i++) {
-          target[at++] = Id.SubscriptionIdentifier;
-          at = writeVariableByteInteger(target, at, subscriptionIdentifiers[i]);
-        }
-      }
-      const forwarded = message.forwardedProperties;
-      if (forwarded !== undefined) {
-        at = copyBytes(target, at, forwarded, 0, forwarded.length);
-      } else if (message.propertiesEnd === message.payloadStart) {
-        copyBytes(target, at, buffer, message.propertiesStart, payloadEnd);
-        return;
-      } else {
-        at = copyBytes(target, at, buffer, message.propertiesStart, message.propertiesEnd);
-      }
-    }
-    copyBytes(target, at, buffer, message.payloadStart, payloadEnd);
-  }
 }
 
 const layout = new PublishLayout();

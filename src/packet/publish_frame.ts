@@ -1,35 +1,51 @@
 /** Application Message → the bytes of a PUBLISH, encoded once for each distinct layout. Spec §3.3.
- * Two subscribers of one message get equal bytes when protocol version, QoS, RETAIN, Subscription Identifiers and
- * remaining expiry are equal; only the Packet Identifier differs, and it is patched in the copy.
- * In: a message and the terms of one receiver. Out: where the bytes lie. Room: pure. @module */
+ * Two receivers of one message have the same layout when protocol version, QoS, RETAIN, what is left of the Message Expiry
+ * Interval, and the number of bytes of their own properties (Topic Alias, Subscription Identifiers) are the same. What
+ * then differs, their own properties and at QoS 1 and 2 the Packet Identifier, is written over in the copy.
+ * In: a message and the terms of one receiver. Out: where the bytes lie. Room: pure.
+ *
+ * Frames of one layout stand side by side, message after message: who gets all of them refers to one run of bytes, as
+ * with frames that are sent on as received.
+ *
+ *     a layout's memory | message 1 | message 2 | … | free     anew from the front when nobody refers to it
+ *
+ * @module */
 
 import { type ApplicationMessage, NEVER_EXPIRES } from "./application_message.ts";
 import { PacketType, type QoS } from "./control_packet.ts";
-import { PublishLayout } from "./publish.ts";
+import { ownPropertyBytes, PublishLayout, writeOwnProperties } from "./publish_layout.ts";
 
-/** Where one encoded PUBLISH lies. To be read before the next `encode`, and `buffer` must not be kept unless
- * `passThrough` says so. A frame larger than any Control Packet has a `size` above 0xFFFFFFFF and no bytes: every
- * comparison with a Maximum Packet Size refuses it. */
+/** Who refers to frames that were not copied yet. */
+export interface FrameReferrers {
+  /** Nobody does. */
+  readonly isSettled: boolean;
+  /** Whoever does copies them now. */
+  settle(): void;
+}
+
+/** Where one encoded PUBLISH lies. To be read before the next `encode`. A frame larger than any Control Packet has a `size`
+ * above 0xFFFFFFFF and no bytes: every comparison with a Maximum Packet Size refuses it. */
 export interface PublishFrame {
-  /** The read buffer itself for a frame that is sent on as received, else the encoder's scratch buffer. */
-  buffer: Uint8Array;
-  start: number;
-  end: number;
+  readonly buffer: Uint8Array;
+  readonly start: number;
+  readonly end: number;
   /** Offset in `buffer` of the two Packet Identifier bytes, or -1 at QoS 0. At QoS 1 and 2 `addressFrame` writes the
    * receiver's into the copy, and its first byte: in a frame that was received both are the sender's. */
-  packetIdentifierAt: number;
-  /** true: `buffer` is the message's own and [start, end) may be referred to until the message's turn ends.
-   * false: copy now. */
-  passThrough: boolean;
+  readonly packetIdentifierAt: number;
+  /** true: [start, end) may be referred to until the FrameReferrers settle. false: copy now. */
+  readonly mayBeReferredTo: boolean;
+  /** Whose they are: another receiver's are written over in the copy. */
+  readonly topicAlias: number;
+  readonly subscriptionIdentifiers: readonly number[] | undefined;
   /** Of the whole frame. More than `end - start`: a large Payload follows, which lies in the message and may be referred
    * to, by who holds `message.shared` if there is one. */
-  size: number;
+  readonly size: number;
 }
 
 /** Without DUP, QoS and RETAIN. */
 const PUBLISH_FIRST_BYTE = PacketType.Publish << 4;
 
-/** Makes a QoS 1 or 2 frame the receiver's: its first byte and its Packet Identifier, in the copy of it at `at` of `copy`. */
+/** Makes a QoS 1 or 2 frame the receiver's, in the copy of it at `at` of `copy`. */
 export function addressFrame(
   copy: Uint8Array,
   at: number,
@@ -38,74 +54,101 @@ export function addressFrame(
   retain: boolean,
   dup: boolean,
   packetIdentifier: number,
+  topicAlias: number,
+  subscriptionIdentifiers: readonly number[] | undefined,
 ): void {
   copy[at] = PUBLISH_FIRST_BYTE | (dup ? 0b1000 : 0) | (qos << 1) | (retain ? 1 : 0);
-  const identifierAt = at + frame.packetIdentifierAt - frame.start;
-  copy[identifierAt] = packetIdentifier >>> 8;
-  copy[identifierAt + 1] = packetIdentifier;
+  at += frame.packetIdentifierAt - frame.start;
+  copy[at++] = packetIdentifier >>> 8;
+  copy[at++] = packetIdentifier;
+  if (isOf(frame, topicAlias, subscriptionIdentifiers)) return;
+  while (copy[at++] >= 0x80); // the Property Length
+  writeOwnProperties(copy, at, topicAlias, subscriptionIdentifiers);
 }
 
-/** (version, QoS, RETAIN) without identifiers: 2 × 3 × 2. */
-const PLAIN_SLOTS = 12;
-/** Subscription Identifiers come from few different subscriptions when many receivers share them. */
-const IDENTIFIER_SLOTS = 8;
-/** Beyond this many bytes for one message, further layouts are encoded anew each time instead of being kept. */
-const KEPT_BYTES_MAX = 4 * 1024 * 1024;
-/** A scratch buffer that grew beyond this is given back when the next message comes. */
-const SCRATCH_RETAINED_BYTES_MAX = 1024 * 1024;
-const SCRATCH_INITIAL_BYTES = 16 * 1024;
+/** Whether the frame has these own properties, and not another receiver's of the same layout. Lists are compared by
+ * identity: that of one subscription is the same each time. */
+export function isOf(
+  frame: PublishFrame,
+  topicAlias: number,
+  subscriptionIdentifiers: readonly number[] | undefined,
+): boolean {
+  return frame.topicAlias === topicAlias && frame.subscriptionIdentifiers === subscriptionIdentifiers;
+}
+
+/** Layouts in use at one time are few. One more takes the place of another. */
+const LAYOUTS_MAX = 16;
+/** Memory of a layout: the first, and the most, which is what one read brings. */
+const LAYOUT_BYTES_INITIAL = 4 * 1024;
+const LAYOUT_BYTES_MAX = 64 * 1024;
 /** From here on a Payload is not copied, if its message stays: below, a second write costs more than the copy. */
 export const SHARED_PAYLOAD_BYTES_MIN = 64 * 1024;
 const NO_BYTES = new Uint8Array(0);
+const NO_TERMS = -1;
 
-class Slot implements PublishFrame {
+/** The last frame of one layout, and those before it that somebody may refer to. */
+class LayoutFrames implements PublishFrame {
   buffer: Uint8Array = NO_BYTES;
   start = 0;
   end = 0;
   packetIdentifierAt = -1;
-  passThrough = false;
+  mayBeReferredTo = false;
+  topicAlias = 0;
+  subscriptionIdentifiers: readonly number[] | undefined = undefined;
   size = 0;
-  /** The encoder's round that filled it; 0: holds nothing. */
+  /** The encoder's round that the frame is of; 0: none. */
   round = 0;
   expirySeconds = NEVER_EXPIRES;
-  identifiers: readonly number[] | undefined = undefined;
-  /** version, QoS and RETAIN in one number. */
-  terms = 0;
+  /** All else that the layout depends on, in one number. */
+  terms = NO_TERMS;
+
+  /** A place for a frame of `bytes` behind the others, or at the front. */
+  open(bytes: number, referrers: FrameReferrers): void {
+    let start = referrers.isSettled ? 0 : this.end;
+    if (start + bytes > this.buffer.length) {
+      start = 0;
+      if (this.buffer.length < LAYOUT_BYTES_MAX) this.#grow(bytes);
+      else referrers.settle();
+    }
+    this.start = start;
+    this.end = start + bytes;
+  }
+
+  /** Who refers to the former memory goes on doing so. */
+  #grow(bytes: number): void {
+    let size = Math.max(LAYOUT_BYTES_INITIAL, this.buffer.length * 4);
+    while (size < bytes) size *= 4;
+    this.buffer = new Uint8Array(size);
+  }
 }
+const NOBODY: FrameReferrers = { isSettled: true, settle: () => {} };
 
 export class PublishFrameEncoder {
+  readonly #referrers: FrameReferrers;
   readonly #layout = new PublishLayout();
-  readonly #plain: Slot[] = Array.from({ length: PLAIN_SLOTS }, () => new Slot());
-  readonly #identified: Slot[] = Array.from({ length: IDENTIFIER_SLOTS }, () => new Slot());
-  /** The frame behind the kept ones, overwritten by the next that is not kept. */
-  readonly #passing = new Slot();
-  readonly #asReceived = new Slot();
-  readonly #asKept = new Slot();
-  #scratch = NO_BYTES;
-  /** Where the next frame goes: bytes at the front of `#scratch` that kept frames of the current message take. */
-  #free = 0;
-  /** Bytes of all kept frames of the current message, also of those in a scratch buffer that became too small. */
-  #keptBytes = 0;
-  /** Slots may refer to a former scratch buffer. */
-  #grown = false;
+  readonly #layouts: LayoutFrames[] = [];
+  /** The next whose place is taken by a new one. */
+  #replaced = 0;
+  /** A frame that is too large to stand beside others. */
+  readonly #large = new LayoutFrames();
+  readonly #asReceived = new LayoutFrames();
   #serial = 0;
   /** Frames of the current message are heads, and its Payload stays where it is. */
   #isShared = false;
-  /** Counts up with each change of message. Slots go by it and not by the serial: a message that comes again (a resend)
+  /** Counts up with each change of message. Frames go by it and not by the serial: a message that comes again (a resend)
    * finds other bytes where its own were. */
   #round = 1;
 
-  constructor() {
-    this.#asReceived.passThrough = true;
-    this.#asReceived.packetIdentifierAt = -1;
+  /** @param referrers default: all who get a frame copy it at once. */
+  constructor(referrers = NOBODY) {
+    this.#referrers = referrers;
   }
 
-  /** Encodes `message`, or finds the layout that it encoded for it before (same `serial`).
-   * `addressFrame` completes it at QoS 1 and 2.
+  /** Encodes `message`, or finds a frame of the same layout that it encoded for it before (same `serial`). It may have own
+   * properties of another receiver. `addressFrame` completes it at QoS 1 and 2.
    * @param version 5, or 4 for 3.1.1 and 3.1 (no properties).
-   * @param subscriptionIdentifiers compared by identity: pass the same array for the same subscription.
    * @param expirySeconds what is left of the Message Expiry Interval, or NEVER_EXPIRES.
-   * @param topicAlias 0 = none; else the alias is written, and the Topic Name only when `withTopic`. Not cached. */
+   * @param topicAlias 0 = none; else the alias is written, and the Topic Name only when `withTopic`. */
   encode(
     message: ApplicationMessage,
     version: 4 | 5,
@@ -126,124 +169,40 @@ export class PublishFrameEncoder {
       message.frameEnd !== 0 && qos === message.qos && message.frameVersion === version &&
       subscriptionIdentifiers === undefined && topicAlias === 0 && expirySeconds === NEVER_EXPIRES &&
       (qos !== 0 || !retain)
-    ) {
-      const isShared = mayShare(message);
-      const frame = qos === 0 && !isShared ? this.#asReceived : this.#asKept;
-      frame.buffer = message.buffer;
-      frame.start = message.frameStart;
-      frame.end = isShared ? message.payloadStart : message.frameEnd;
-      frame.size = message.frameEnd - message.frameStart;
-      if (frame === this.#asKept) frame.packetIdentifierAt = qos === 0 ? -1 : message.topicEnd;
-      return frame;
-    }
+    ) return this.#sendOn(message, qos);
     const isShared = mayShare(message);
     if (message.serial !== this.#serial || isShared !== this.#isShared) this.#begin(message.serial, isShared);
-    if (topicAlias !== 0) {
-      this.#passing.round = 0;
-      return this.#fill(
-        this.#passing,
-        message,
-        version,
-        qos,
-        retain,
-        subscriptionIdentifiers,
-        expirySeconds,
-        topicAlias,
-        withTopic,
-      );
-    }
-
-    const terms = (version === 5 ? 6 : 0) + qos * 2 + (retain ? 1 : 0);
-    let slot: Slot | undefined;
-    if (subscriptionIdentifiers === undefined) {
-      slot = this.#plain[terms];
-      if (slot.round === this.#round && slot.expirySeconds === expirySeconds) return slot;
-      // Another expiry for the same terms: the time passed on within one turn, or the caller is a test. Kept is one.
-      if (slot.round === this.#round) slot = undefined;
-    } else {
-      for (let i = 0; i < IDENTIFIER_SLOTS; i++) {
-        const candidate = this.#identified[i];
-        if (candidate.round !== this.#round) {
-          slot = candidate;
-          break;
-        }
-        if (
-          candidate.identifiers === subscriptionIdentifiers && candidate.terms === terms &&
-          candidate.expirySeconds === expirySeconds
-        ) return candidate;
-      }
-    }
-    if (slot === undefined || this.#keptBytes >= KEPT_BYTES_MAX) {
-      slot = this.#passing;
-      if (
-        slot.round === this.#round && slot.terms === terms && slot.identifiers === subscriptionIdentifiers &&
-        slot.expirySeconds === expirySeconds
-      ) return slot;
-    }
-    this.#fill(slot, message, version, qos, retain, subscriptionIdentifiers, expirySeconds, 0, true);
-    slot.round = this.#round;
-    slot.terms = terms;
-    slot.identifiers = subscriptionIdentifiers;
-    slot.expirySeconds = expirySeconds;
-    if (slot !== this.#passing) {
-      if (slot.buffer !== NO_BYTES) {
-        this.#free = slot.end;
-        this.#keptBytes += slot.end - slot.start;
-      }
-      this.#passing.round = 0;
-    }
-    return slot;
-  }
-
-  /** Gives a large scratch buffer back now, rather than when the next message comes. */
-  trim(): void {
-    this.#begin(0, false);
-  }
-
-  #begin(serial: number, isShared: boolean): void {
-    this.#serial = serial;
-    this.#isShared = isShared;
-    this.#round++;
-    this.#free = 0;
-    this.#keptBytes = 0;
-    if (this.#scratch.length > SCRATCH_RETAINED_BYTES_MAX) this.#scratch = NO_BYTES;
-    if (this.#grown) {
-      this.#grown = false;
-      for (const slot of this.#plain) clear(slot);
-      for (const slot of this.#identified) clear(slot);
-      clear(this.#passing);
-    }
-  }
-
-  #fill(
-    slot: Slot,
-    message: ApplicationMessage,
-    version: 4 | 5,
-    qos: QoS,
-    retain: boolean,
-    subscriptionIdentifiers: readonly number[] | undefined,
-    expirySeconds: number,
-    topicAlias: number,
-    withTopic: boolean,
-  ): PublishFrame {
-    const layout = this.#layout;
+    const ownBytes = ownPropertyBytes(topicAlias, subscriptionIdentifiers);
     const hasTopic = topicAlias === 0 || withTopic;
+    const terms = termsOf(version, qos, retain, topicAlias !== 0, hasTopic, ownBytes);
+    let frames = this.#framesOf(terms);
+    if (frames.round === this.#round && frames.expirySeconds === expirySeconds) return frames;
+    const layout = this.#layout;
     layout.measure(message, version, qos, subscriptionIdentifiers, expirySeconds, topicAlias, hasTopic);
-    if (!layout.encodable) {
-      slot.buffer = NO_BYTES;
-      slot.start = 0;
-      slot.end = 0;
-      slot.size = 0x1_0000_0000;
-      slot.packetIdentifierAt = -1;
-      return slot;
-    }
-    const payloadEnd = this.#isShared ? message.payloadStart : message.payloadEnd;
+    const payloadEnd = isShared ? message.payloadStart : message.payloadEnd;
     const bytes = layout.frameBytes - (message.payloadEnd - payloadEnd);
-    if (this.#free + bytes > this.#scratch.length) this.#grow(bytes);
-    const start = this.#free;
+    if (bytes > LAYOUT_BYTES_MAX) {
+      frames = this.#large;
+      if (frames.round === this.#round && frames.expirySeconds === expirySeconds && frames.terms === terms) {
+        return frames;
+      }
+      // A buffer of its own, which goes with the message.
+      frames.buffer = layout.encodable ? new Uint8Array(bytes) : NO_BYTES;
+      frames.start = 0;
+      frames.end = frames.buffer.length;
+    } else frames.open(layout.encodable ? bytes : 0, this.#referrers);
+    frames.size = layout.encodable ? layout.frameBytes : 0x1_0000_0000;
+    frames.round = this.#round;
+    frames.terms = terms;
+    frames.expirySeconds = expirySeconds;
+    frames.topicAlias = topicAlias;
+    frames.subscriptionIdentifiers = subscriptionIdentifiers;
+    frames.packetIdentifierAt = qos === 0 ? -1 : frames.start + layout.packetIdentifierAt;
+    frames.mayBeReferredTo = qos === 0 && !isShared && frames !== this.#large;
+    if (!layout.encodable) return frames;
     layout.write(
-      this.#scratch,
-      start,
+      frames.buffer,
+      frames.start,
       message,
       version,
       qos,
@@ -253,31 +212,59 @@ export class PublishFrameEncoder {
       topicAlias,
       payloadEnd,
     );
-    slot.buffer = this.#scratch;
-    slot.start = start;
-    slot.end = start + bytes;
-    slot.size = layout.frameBytes;
-    slot.packetIdentifierAt = qos === 0 ? -1 : start + layout.packetIdentifierAt;
-    return slot;
+    return frames;
   }
 
-  /** Kept frames stay where they are: their slots refer to the old buffer until the next message. */
-  #grow(frameBytes: number): void {
-    const doubled = Math.max(SCRATCH_INITIAL_BYTES, Math.min(this.#scratch.length * 2, SCRATCH_RETAINED_BYTES_MAX));
-    this.#scratch = new Uint8Array(Math.max(frameBytes, doubled));
-    this.#free = 0;
-    this.#grown = true;
+  /** As it was received: of a large one its head. */
+  #sendOn(message: ApplicationMessage, qos: QoS): PublishFrame {
+    const isShared = mayShare(message);
+    const frame = this.#asReceived;
+    frame.buffer = message.buffer;
+    frame.start = message.frameStart;
+    frame.end = isShared ? message.payloadStart : message.frameEnd;
+    frame.size = message.frameEnd - message.frameStart;
+    frame.packetIdentifierAt = qos === 0 ? -1 : message.topicEnd;
+    frame.mayBeReferredTo = qos === 0 && !isShared;
+    return frame;
   }
+
+  #begin(serial: number, isShared: boolean): void {
+    this.#serial = serial;
+    this.#isShared = isShared;
+    this.#round++;
+    if (this.#large.round !== 0) {
+      this.#large.round = 0;
+      this.#large.buffer = NO_BYTES;
+    }
+  }
+
+  #framesOf(terms: number): LayoutFrames {
+    const layouts = this.#layouts;
+    for (let i = 0; i < layouts.length; i++) if (layouts[i].terms === terms) return layouts[i];
+    let frames: LayoutFrames;
+    if (layouts.length < LAYOUTS_MAX) layouts.push(frames = new LayoutFrames());
+    else frames = layouts[this.#replaced++ % LAYOUTS_MAX];
+    frames.round = 0;
+    frames.terms = terms;
+    return frames;
+  }
+}
+
+/** Two layouts with the same terms differ at most by what is left of the Message Expiry Interval. */
+function termsOf(
+  version: 4 | 5,
+  qos: QoS,
+  retain: boolean,
+  hasAlias: boolean,
+  hasTopic: boolean,
+  ownBytes: number,
+): number {
+  return ownBytes * 64 + (version === 5 ? 32 : 0) + (hasAlias ? 16 : 0) + (hasTopic ? 8 : 0) + qos * 2 +
+    (retain ? 1 : 0);
 }
 
 /** The Payload is large, and stays where it is for who holds it. */
 function mayShare(message: ApplicationMessage): boolean {
   return message.payloadEnd - message.payloadStart >= SHARED_PAYLOAD_BYTES_MIN &&
     (!message.borrowed || message.shared !== undefined);
-}
-
-function clear(slot: Slot): void {
-  slot.buffer = NO_BYTES;
-  slot.round = 0;
-  slot.identifiers = undefined;
 }

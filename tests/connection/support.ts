@@ -1,6 +1,6 @@
 /** A stream whose far end is the test: writes wait until they are let through. @module */
 
-import { ByteWriter, type ControlPacket, Decoder, encodePacket, PublishFrameEncoder } from "../../src/packet/mod.ts";
+import { ByteWriter, type ControlPacket, Decoder, encodePacket } from "../../src/packet/mod.ts";
 import type { ByteStream } from "../../src/transport/byte_stream.ts";
 import { ReadGate } from "../../src/connection/read_gate.ts";
 import { Traffic } from "../../src/connection/traffic.ts";
@@ -75,7 +75,6 @@ export function contextOf(limits: Partial<WriterLimits> = {}, rest: Partial<Writ
     },
     writeTurn: new WriteTurn(1 << 30),
     traffic: new Traffic(),
-    frames: new PublishFrameEncoder(),
     observer: undefined,
     ...rest,
   };

@@ -93,6 +93,42 @@ Deno.test("PacketWriter.deliver() patches Packet Identifier and DUP into the cop
   assertEquals(got, [[1, false], [0xabcd, true], [65_535, false]]);
 });
 
+Deno.test("[MQTT-3.3.4-3] PacketWriter.deliver() gives each receiver its own alias and identifiers, though frames are shared", async () => {
+  const context = contextOf();
+  const lists = [[1], [2], [3], [300], undefined, [1, 2], [3, 4]];
+  const receivers = lists.map((_, index) => ({ index, ...make({ topicAliasMaximum: index === 2 ? 0 : 10 }, context) }));
+  // Each has given another number of aliases before.
+  for (const { writer, index } of receivers) for (let i = 0; i < index; i++) deliver(writer, `former/${i}`);
+  const sent = ([0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 1, 0, 0, 0] as const).map((qos, number) => ({
+    qos,
+    number,
+    topicName: number % 4 < 2 ? "topic/a" : "topic/b",
+    identifiersOf: (index: number) => lists[(index + Math.floor(number / 5)) % lists.length],
+  }));
+  for (const { qos, number, topicName, identifiersOf } of sent) {
+    const shared = message(topicName, `${number}`);
+    // Whose own properties the frame has changes, too.
+    for (const { writer, index } of number % 3 === 0 ? receivers.toReversed() : receivers) {
+      writer.deliver(shared, qos, false, false, qos && number, identifiersOf(index), NEVER_EXPIRES);
+    }
+  }
+  for (const { index, received } of receivers) {
+    const aliases = new Map<number, string>();
+    const got = decodeAll(await received(), (packet) => {
+      if (packet.type !== PacketType.Publish) return;
+      const { message: { topicName, qos, payload }, topicAlias, packetIdentifier, subscriptionIdentifiers } = packet;
+      if (topicAlias !== 0 && topicName !== "") aliases.set(topicAlias, topicName);
+      const topic = topicName || aliases.get(topicAlias);
+      return [topic, new TextDecoder().decode(payload), qos, packetIdentifier, subscriptionIdentifiers];
+    });
+    assertEquals(
+      got.slice(index),
+      sent.map((it) => [it.topicName, `${it.number}`, it.qos, it.qos && it.number, it.identifiersOf(index)]),
+    );
+    assertEquals(aliases.size, index === 2 ? 0 : index + 2);
+  }
+});
+
 Deno.test("[MQTT-3.1.2-29] without Request Problem Information, Reason Strings go only on CONNACK and DISCONNECT", async () => {
   const properties = { reasonString: "why" };
   for (const requestProblemInformation of [true, false]) {

@@ -221,7 +221,7 @@ Deno.test("PublishFrameEncoder.encode() leaves a large Payload where it is, if i
     const whole = new Uint8Array(frame.size);
     whole.set(head);
     if (!isCopied) whole.set(message.payload, head.length);
-    addressFrame(whole, 0, frame, 1, false, false, 1);
+    addressFrame(whole, 0, frame, 1, false, false, 1, 0, undefined);
     const packets: ControlPacket[] = [];
     feed(decoder({ version, sender: "server" }), whole, (packet) => packets.push(plain(packet) as ControlPacket));
     const [received] = packets as unknown as PlainPublish[];

@@ -5,12 +5,15 @@ import {
   addressFrame,
   ApplicationMessage,
   type ControlPacket,
+  type FrameReferrers,
   NEVER_EXPIRES,
   type PublishFrame,
   PublishFrameEncoder,
   type PublishPacket,
   type QoS,
 } from "../../src/packet/mod.ts";
+import { isOf } from "../../src/packet/publish_frame.ts";
+import { readdressFrames } from "../../src/packet/publish_layout.ts";
 import { decoder, feed, wire } from "./support.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -49,9 +52,11 @@ function encode(message: ApplicationMessage, terms: Terms = {}, by = encoder): P
 const bytesOf = ({ buffer, start, end }: PublishFrame) => buffer.slice(start, end);
 
 /** As a receiver gets it, with a Packet Identifier that is easy to see. */
-function sent(frame: PublishFrame, { qos = 0, retain = false }: Terms): Uint8Array {
+function sent(frame: PublishFrame, { version = 5, qos = 0, retain = false, ...terms }: Terms): Uint8Array {
   const bytes = bytesOf(frame);
-  if (qos !== 0) addressFrame(bytes, 0, frame, qos, retain, false, 0x4567);
+  const [alias, identifiers] = version === 5 ? [terms.alias ?? 0, terms.identifiers] : [0, undefined];
+  if (qos !== 0) addressFrame(bytes, 0, frame, qos, retain, false, 0x4567, alias, identifiers);
+  else if (!isOf(frame, alias, identifiers)) readdressFrames(bytes, 0, bytes.length, alias, identifiers);
   return bytes;
 }
 
@@ -114,7 +119,7 @@ const layouts: [name: string, wire: string, version: 4 | 5, terms: Terms, expect
     `30 [ "a" [ 01 01 ] 'x' ]`,
     5,
     { alias: 1, withTopic: false, qos: 2, identifiers: [7], expiry: 1 },
-    `34 [ "" 45 67 [ 02 00 00 00 01 23 00 01 0b 07 01 01 ] 'x' ]`,
+    `34 [ "" 45 67 [ 23 00 01 0b 07 02 00 00 00 01 01 01 ] 'x' ]`,
   ],
   [
     "an alias is left out of 3.1.1",
@@ -146,7 +151,7 @@ Deno.test("PublishFrameEncoder.encode() passes on the read buffer where nothing 
     if (packet.type !== 3) return;
     const { message } = packet;
     const frame = encode(message);
-    assertEquals(frame.passThrough, true);
+    assertEquals(frame.mayBeReferredTo, true);
     assertStrictEquals(frame.buffer, message.buffer);
     assertEquals([frame.start, frame.end], [2, message.payloadEnd]);
     for (
@@ -159,12 +164,12 @@ Deno.test("PublishFrameEncoder.encode() passes on the read buffer where nothing 
         { alias: 1 },
       ] as Terms[]
     ) {
-      assertEquals(encode(message, terms).passThrough, false);
+      assertNotStrictEquals(encode(message, terms).buffer, message.buffer);
     }
     // The owned copy has the whole frame, too.
     const owned = message.owned();
     const kept = encode(owned);
-    assertEquals(kept.passThrough, true);
+    assertEquals(kept.mayBeReferredTo, true);
     assertStrictEquals(kept.buffer, owned.buffer);
     assertNotStrictEquals(kept.buffer, message.buffer);
     assertEquals(bytesOf(kept), wire(`30 [ "a" [ 26 "k" "v" ] 'x' ]`));
@@ -176,7 +181,7 @@ Deno.test("PublishFrameEncoder.encode() takes a QoS 1 or 2 frame as it came, for
     const frame = encode(message, { qos: 2 });
     assertStrictEquals(frame.buffer, message.buffer);
     // Its Packet Identifier is the sender's: it is not to be sent on as it is.
-    assertEquals(frame.passThrough, false);
+    assertEquals(frame.mayBeReferredTo, false);
     for (const terms of [{ qos: 1 }, { qos: 2, version: 4 }, { qos: 2, expiry: 5 }, { qos: 2, alias: 1 }] as Terms[]) {
       assertNotStrictEquals(encode(message, terms).buffer, message.buffer);
     }
@@ -195,7 +200,8 @@ Deno.test("PublishFrameEncoder.encode() takes the name that a Topic Alias stands
 
 Deno.test("PublishFrameEncoder.encode() encodes each layout of a message once", () => {
   const message = ApplicationMessage.create({ topicName: "a", payload: utf8("x") });
-  const identifiers = [[1], [1], [2]];
+  const by = new PublishFrameEncoder();
+  const identifiers = [[1], [128], [1, 2]];
   const seen: PublishFrame[] = [];
   const all: Terms[] = [];
   for (const version of [4, 5] as const) {
@@ -203,20 +209,18 @@ Deno.test("PublishFrameEncoder.encode() encodes each layout of a message once", 
   }
   for (const list of identifiers) all.push({ identifiers: list, qos: 1 });
   const starts = all.map((terms) => {
-    const frame = encode(message, terms);
+    const frame = encode(message, terms, by);
     seen.push(frame);
     return [frame.start, frame.end];
   });
   assertEquals(new Set(seen).size, all.length);
   // Asked again in another order, each is where it was.
   for (let i = all.length - 1; i >= 0; i--) {
-    const frame = encode(message, all[i]);
+    const frame = encode(message, all[i], by);
     assertStrictEquals(frame, seen[i]);
     assertEquals([frame.start, frame.end], starts[i]);
   }
-  // They do not overlap.
-  const sorted = starts.toSorted((a, b) => a[0] - b[0]);
-  for (let i = 1; i < sorted.length; i++) assertEquals(sorted[i][0] >= sorted[i - 1][1], true);
+  assertEquals(new Set(seen.map(({ buffer }) => buffer)).size, all.length);
 });
 
 Deno.test("PublishFrameEncoder.encode() does not confuse messages, terms or what is left of an expiry", () => {
@@ -229,10 +233,11 @@ Deno.test("PublishFrameEncoder.encode() does not confuse messages, terms or what
       for (const expiry of [NEVER_EXPIRES, 5, 6, 5]) {
         for (const qos of [0, 1, 0] as const) {
           for (const list of [undefined, ...lists, ...lists.toReversed()]) {
-            const properties = (expiry < 0 ? "" : `02 00 00 00 0${expiry} `) +
-              (list === undefined ? "" : `0b ${list[0].toString(16).padStart(2, "0")}`);
-            const expected = wire(`3${qos * 2} [ "${topic}" ${qos ? "00 00" : ""} [ ${properties} ] '${topic}' ]`);
-            assertEquals(bytesOf(encode(message, { qos, expiry, identifiers: list }, by)), expected);
+            const properties = (list === undefined ? "" : `0b ${list[0].toString(16).padStart(2, "0")} `) +
+              (expiry < 0 ? "" : `02 00 00 00 0${expiry}`);
+            const expected = wire(`3${qos * 2} [ "${topic}" ${qos ? "45 67" : ""} [ ${properties} ] '${topic}' ]`);
+            const terms = { qos, expiry, identifiers: list };
+            assertEquals(sent(encode(message, terms, by), terms), expected);
             if (list !== undefined && list[0] % 5 === 0) {
               const aliased = wire(`30 [ "" [ 23 00 09 ] '${topic}' ]`);
               assertEquals(bytesOf(encode(message, { alias: 9, withTopic: false }, by)), aliased);
@@ -293,36 +298,106 @@ Deno.test("PublishFrameEncoder.encode() sends a message of 100 MiB, and gives th
   assertEquals(frame.buffer.length < 1024 * 1024, true);
 });
 
-Deno.test("PublishFrameEncoder.encode() bounds what it keeps of one message", () => {
+Deno.test("PublishFrameEncoder.encode() keeps one frame of a message that is too large to stand beside others", () => {
   const by = new PublishFrameEncoder();
   const message = ApplicationMessage.create({ topicName: "a", payload: new Uint8Array(3 * 1024 * 1024) });
   message.borrowed = true;
-  const buffers = new Set<Uint8Array>();
-  for (let i = 1; i <= 50; i++) {
-    const frame = encode(message, { identifiers: [i], qos: 1 }, by);
-    assertEquals(frame.buffer[frame.packetIdentifierAt + 4], i);
-    buffers.add(frame.buffer);
+  const terms = (identifier: number): Terms => ({ identifiers: [identifier], qos: 1 });
+  for (const identifier of [1, 300, 2]) {
+    const frame = encode(message, terms(identifier), by);
+    const { buffer } = frame;
+    assertEquals([buffer.length, frame.mayBeReferredTo], [frame.size, false]);
+    // The next of the same layout finds it, and writes its own properties over.
+    assertStrictEquals(encode(message, terms(identifier + 1), by).buffer, buffer);
+    const head = identifier < 128 ? `0b 0${identifier}` : "0b ac 02";
+    assertEquals(buffer.slice(5, 5 + 6 + (identifier < 128 ? 2 : 3)), wire(`"a" 00 00 [ ${head} ]`));
   }
-  // Two layouts are kept, the others take turns in a third buffer; the last of them is still found.
-  assertEquals(buffers.size, 3);
-  const list = [51];
-  const frame = encode(message, { identifiers: list, qos: 1 }, by);
-  frame.buffer[frame.end - 1] = 0xee;
-  assertStrictEquals(encode(message, { identifiers: list, qos: 1 }, by), frame);
-  assertEquals(frame.buffer[frame.end - 1], 0xee);
-  const other = encode(message, { identifiers: [51], qos: 1 }, by);
-  assertEquals(other.buffer[other.end - 1], 0);
 });
 
-Deno.test("PublishFrameEncoder.trim() gives a large scratch buffer back at once", () => {
-  const by = new PublishFrameEncoder();
-  const message = ApplicationMessage.create({ topicName: "a", payload: new Uint8Array(2 * 1024 * 1024) });
-  message.borrowed = true;
-  const before = encode(message, { qos: 1 }, by);
-  const copy = bytesOf(before);
-  by.trim();
-  assertEquals(before.buffer.length, 0);
-  assertEquals(bytesOf(encode(message, { qos: 1 }, by)), copy);
+/** Refers to frames, as a writer does, and copies them when it is told to. */
+class Referrer implements FrameReferrers {
+  readonly #referred: PublishFrame[] = [];
+  readonly copies: Uint8Array[] = [];
+
+  get isSettled(): boolean {
+    return this.#referred.length === 0;
+  }
+
+  /** The frame is an object that is used again: its place is noted. */
+  refer({ ...frame }: PublishFrame): PublishFrame {
+    this.#referred.push(frame);
+    return frame;
+  }
+
+  settle(): void {
+    this.copies.push(...this.#referred.map(bytesOf));
+    this.#referred.length = 0;
+  }
+}
+
+Deno.test("PublishFrameEncoder.encode() puts frames of one layout side by side while somebody refers to them", () => {
+  const referrer = new Referrer();
+  const by = new PublishFrameEncoder(referrer);
+  const expected: Uint8Array[] = [];
+  const both: Terms[] = [{ alias: 1, withTopic: false, identifiers: [5] }, { version: 4 }];
+  for (let number = 0; number < 5000; number++) {
+    const text = `${number}`.padStart(80, ".");
+    const message = ApplicationMessage.create({ topicName: "a/b", payload: utf8(text) });
+    for (const terms of both) {
+      referrer.refer(encode(message, terms, by));
+      const front = terms.version === 4 ? '"a/b"' : '"" [ 23 00 01 0b 05 ]';
+      expected.push(wire(`30 [ ${front} '${text}' ]`));
+    }
+  }
+  referrer.settle();
+  assertEquals(referrer.copies.length, expected.length);
+  for (let i = 0; i < expected.length; i++) assertEquals(referrer.copies[i], expected[i]);
+});
+
+Deno.test("PublishFrameEncoder.encode() gives frames that touch, and begins anew when all were copied", () => {
+  const referrer = new Referrer();
+  const by = new PublishFrameEncoder(referrer);
+  const next = (terms: Terms) => {
+    const message = ApplicationMessage.create({ topicName: "a/b", payload: utf8("x") });
+    return referrer.refer(encode(message, terms, by));
+  };
+  const [first, other, second] = [next({ retain: true }), next({ version: 4 }), next({ retain: true })];
+  assertEquals([first, other, second].map(({ mayBeReferredTo }) => mayBeReferredTo), [true, true, true]);
+  assertStrictEquals(second.buffer, first.buffer);
+  assertEquals([first.start, second.start], [0, first.end]);
+  assertNotStrictEquals(other.buffer, first.buffer);
+  referrer.settle();
+  const third = next({ retain: true });
+  assertStrictEquals(third.buffer, first.buffer);
+  assertEquals(third.start, 0);
+});
+
+Deno.test("PublishFrameEncoder.encode() knows as many layouts as come, and a few of them at a time", () => {
+  const referrer = new Referrer();
+  const by = new PublishFrameEncoder(referrer);
+  const expected: Uint8Array[] = [];
+  const lists = Array.from({ length: 40 }, (_, i) => Array.from({ length: i + 1 }, (_, j) => j + 1));
+  for (let round = 0; round < 3; round++) {
+    const message = ApplicationMessage.create({ topicName: "a", payload: utf8(`${round}`) });
+    for (const identifiers of [...lists, ...lists.slice(-3)]) {
+      referrer.refer(encode(message, { identifiers }, by));
+      const properties = identifiers.map((n) => `0b ${n.toString(16).padStart(2, "0")}`).join(" ");
+      expected.push(wire(`30 [ "a" [ ${properties} ] '${round}' ]`));
+    }
+  }
+  referrer.settle();
+  assertEquals(referrer.copies, expected);
+});
+
+Deno.test("readdressFrames() writes over what only concerns a receiver, in each frame of a run", () => {
+  const frames = (alias: string, identifiers: string) =>
+    wire(
+      `30 [ "" [ 23 ${alias} ${identifiers} 01 01 ] 'x' ] 31 [ "räume" [ 23 ${alias} ${identifiers} 09 00 c8 200*62 ] 300*61 ]
+       30 [ "a" [ 23 ${alias} ${identifiers} ] ]`,
+    );
+  const run = frames("00 01", "0b 01 0b 80 01");
+  readdressFrames(run, 0, run.length, 0xabcd, [128, 2]);
+  assertEquals(run, frames("ab cd", "0b 80 01 0b 02"));
 });
 
 Deno.test("PublishFrameEncoder.encode() answers with an impossible size when no Control Packet is that long", () => {

@@ -66,7 +66,7 @@ testWireCases([
   {
     name:
       "[MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-18] [MQTT-3.3.2-20] all properties are read and written in order",
-    wire: `32 [ "a/b" 00 07 [ 02 ff ff ff ff 23 ff ff ${everythingOnWire} ] 'hi' ]`,
+    wire: `32 [ "a/b" 00 07 [ 23 ff ff 02 ff ff ff ff ${everythingOnWire} ] 'hi' ]`,
     packet: { ...publish, qos: 1, packetIdentifier: 7, topicAlias: 65535, properties: everything },
   },
   {
@@ -457,4 +457,45 @@ Deno.test("PUBLISH packets with one Subscription Identifier share its list, and 
   );
   assertEquals(lists, [[5], [5], [5, 6, 7], undefined, [5], [6], [6, 6]]);
   assertStrictEquals(lists[0], lists[1]);
+});
+
+Deno.test("properties that were met before are taken as they were, and any other byte is looked at", () => {
+  const kinds = [
+    `02 00 00 00 09 23 00 05 01 01 09 00 03 01 02 03 26 "key" "value"`,
+    `01 01 26 "key" "value" 23 00 05 02 00 00 00 09`,
+    `01 01 02 00 00 00 09 23 00 05 26 "key" "value" 09 00 03 01 02 03`,
+  ];
+  const seenOf = (bytes: Uint8Array, before: Uint8Array[]) => {
+    const seen: unknown[] = [];
+    const fresh = decoder();
+    const note = (packet: ControlPacket) => {
+      const { message, topicAlias } = packet as PublishPacket;
+      const { topicName, messageExpiryInterval, payload } = message;
+      seen.push([topicName, topicAlias, messageExpiryInterval, message.properties, payload.slice()]);
+    };
+    for (const frame of before) feed(fresh, frame, () => {});
+    try {
+      feed(fresh, bytes, note);
+    } catch (error) {
+      seen.push(String(error));
+    }
+    return seen;
+  };
+  for (const known of kinds) {
+    const frame = wire(`32 [ "a" 00 07 [ ${known} ] 'x' ]`);
+    assertEquals(seenOf(frame, [frame, frame]), seenOf(frame, []));
+    const first = 2 + 3 + 2 + 1;
+    for (let at = first; at < frame.length - 1; at++) {
+      for (const bit of [1, 2, 0x80]) {
+        const other = frame.slice();
+        other[at] ^= bit;
+        assertEquals(seenOf(other, [frame]), seenOf(other, []), `byte ${at}, bit ${bit}`);
+      }
+    }
+    const longer = wire(`30 [ "topic" [ ${known} 03 "t" ] 'payload' ]`);
+    assertEquals(seenOf(longer, [frame]), seenOf(longer, []));
+    // Every so often another block takes the place of the one that is known.
+    assertEquals(seenOf(longer, Array(9).fill(longer)), seenOf(longer, []));
+    assertEquals(seenOf(frame, [...Array(20).fill(longer), frame]), seenOf(frame, []));
+  }
 });
