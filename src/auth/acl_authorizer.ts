@@ -3,6 +3,7 @@
  * too, so that the second time is a look-up. Room: pure. @module */
 
 import { CacheGauge } from "../base/cache_gauge.ts";
+import { levelHash } from "../topic/level_hash.ts";
 import type { Clock } from "../base/clock.ts";
 import type { QoS } from "../packet/control_packet.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
@@ -157,7 +158,7 @@ export class AclAuthorizer implements Authorizer {
     const { wholes, gauge, byTopic } = verdicts;
     const answer = wholes.answerOn(request, topicName);
     if (answer !== undefined) return answer;
-    const looks = gauge.looks();
+    const looks = !gauge.isMiniature || gauge.samples(levelHash(topicName, 0, topicName.length));
     const bit = KNOWN[request];
     const known = looks ? byTopic.get(topicName) ?? 0 : 0;
     if ((known & bit) !== 0) {
@@ -171,11 +172,13 @@ export class AclAuthorizer implements Authorizer {
   }
 
   #remember(verdicts: Verdicts, topicName: string, verdict: number): void {
-    const { byTopic } = verdicts;
+    const { byTopic, gauge } = verdicts;
     if (!byTopic.has(topicName)) {
       const count = 1 + Math.floor(topicName.length / CHARS_COUNTED_AS_ONE);
-      if (count > this.#verdictsPerIdentityMax) return;
-      if (verdicts.count + count > this.#verdictsPerIdentityMax) {
+      const countMax = this.#verdictsPerIdentityMax / gauge.divisor;
+      if (count > countMax) return;
+      if (verdicts.count + count > countMax) {
+        gauge.lost(byTopic.size);
         this.#verdictCount -= verdicts.count;
         byTopic.clear();
         verdicts.count = 0;

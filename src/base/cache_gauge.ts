@@ -1,53 +1,73 @@
-/** Whether a cache is worth asking. When what is asked for is far more than fits, almost nothing that is kept is asked for
- * again, and keeping it, or only looking for it, costs more than to make it anew. So while fewer than one in sixteen
- * look-ups hit, only about one in sixteen is made: enough to notice when that changes. Room: pure. @module */
+/** Whether a cache is worth asking. When what is asked for is more than fits, what is kept is mostly pushed out before it is
+ * asked for again, and keeping it, or only looking for it, costs more than to make it anew. Then the cache is run in
+ * miniature: for one in 64 things, chosen by a hash, and with one 64th of the room. What happens to those is what
+ * would happen to all ("miniature simulation", Waldspurger et al., USENIX ATC 2017), so the cache comes back when it
+ * pays, and not before. Room: pure. @module */
 
-const HITS_SHARE_MIN = 1 / 16;
-/** While thrashing, 2⁻⁴ of the look-ups are made. */
-const TRIED_BITS = 4;
-/** Fewer say nothing. */
-const LOOKUPS_MIN = 256;
+/** What a hit spares against what a miss costs: below so many hits for each thing that is pushed out it does not pay … */
+const HITS_MIN = 0.5;
+/** … and pays again from here on. */
+const HITS_AGAIN = 0.75;
+/** In miniature one in 2⁶ things is looked for, if the miniature holds enough of them to say something. */
+const SAMPLE_BITS_MAX = 6;
+const MINIATURE_ENTRIES_MIN = 64;
+/** Of a miniature is judged after so many times as many look-ups as the whole cache has room: while it fills it says nothing. */
+const MINIATURE_ROUNDS = 4;
 
 export class CacheGauge {
   readonly #entriesMax: number;
-  /** Look-ups at which the share of hits is judged. */
-  #judgedAt: number;
-  /** Since the last judgement. */
-  #lookups = 0;
+  readonly #sampleBits: number;
   #hits = 0;
-  #isThrashing = false;
-  /** Which look-ups are made while thrashing. A regular choice could be of the same things each time. */
-  #chance = 1;
+  /** Pushed out to make room. While nothing is, misses say nothing: each thing has to miss once. */
+  #lost = 0;
+  #isMiniature = false;
+  /** Look-ups until the miniature is judged, those that are not made included. */
+  #judgedIn = 0;
 
   /** @param entriesMax how many the cache holds. */
   constructor(entriesMax: number) {
     this.#entriesMax = entriesMax;
-    this.#judgedAt = Math.max(entriesMax * 2, LOOKUPS_MIN);
+    const bits = Math.floor(Math.log2(Math.max(entriesMax, 1) / MINIATURE_ENTRIES_MIN));
+    this.#sampleBits = Math.min(Math.max(bits, 0), SAMPLE_BITS_MAX);
   }
 
-  /** To be asked before each look-up; `false`: it is not to be made, and what is made instead not kept. */
-  looks(): boolean {
-    if (this.#isThrashing) {
-      // A linear congruential generator (Numerical Recipes); its upper bits are the better ones.
-      this.#chance = (Math.imul(this.#chance, 1664525) + 1013904223) | 0;
-      if (this.#chance >>> (32 - TRIED_BITS) !== 0) return false;
-    }
-    if (++this.#lookups >= this.#judgedAt) this.#judge();
-    return true;
+  /** true: only what `samples` chooses is to be looked for and kept. */
+  get isMiniature(): boolean {
+    return this.#isMiniature;
+  }
+
+  /** By how much the room is to be divided. */
+  get divisor(): number {
+    return this.#isMiniature ? 1 << this.#sampleBits : 1;
+  }
+
+  /** To be asked before each look-up in miniature. @param hash of the thing: its lower bits decide. */
+  samples(hash: number): boolean {
+    if (--this.#judgedIn <= 0) this.#judgeMiniature();
+    return (hash & ((1 << this.#sampleBits) - 1)) === 0;
   }
 
   hit(): void {
     this.#hits++;
   }
 
-  #judge(): void {
-    this.#isThrashing = this.#hits < this.#lookups * HITS_SHARE_MIN;
-    this.#lookups = 0;
+  /** @param count of things that were pushed out. @returns true: the cache is a miniature from now on. */
+  lost(count: number): boolean {
+    this.#lost += count;
+    if (this.#isMiniature || this.#hits + this.#lost < this.#entriesMax) return false;
+    this.#begin(this.#hits < this.#lost * HITS_MIN);
+    return this.#isMiniature;
+  }
+
+  /** Where nothing was pushed out, topics have become few: then it pays again, even if none of them was chosen. */
+  #judgeMiniature(): void {
+    this.#begin(this.#hits < this.#lost * HITS_AGAIN);
+  }
+
+  #begin(isMiniature: boolean): void {
+    this.#isMiniature = isMiniature;
+    this.#judgedIn = this.#entriesMax * MINIATURE_ROUNDS;
     this.#hits = 0;
-    // Twice as many as fit, since each has to miss once, also where all of them fit. While thrashing, fewer: where all of
-    // them fit, the cache fills slowly, and hits become more as it does.
-    this.#judgedAt = this.#isThrashing
-      ? Math.max(this.#entriesMax >>> 4, LOOKUPS_MIN >>> 2)
-      : Math.max(this.#entriesMax * 2, LOOKUPS_MIN);
+    this.#lost = 0;
   }
 }

@@ -6,7 +6,6 @@ import type { Timer } from "../base/timer_wheel.ts";
 import { Session, type SessionLimits } from "../session/session.ts";
 import type { Connection } from "./connection.ts";
 import type { Reading } from "./read_back.ts";
-import type { RouteEntry } from "./route.ts";
 
 let rightsVersions = 0;
 
@@ -28,9 +27,9 @@ export class ClientSession extends Session {
   reading: Reading | undefined = undefined;
   willTimer: Timer | undefined = undefined;
   expiryTimer: Timer | undefined = undefined;
-  /** The entry of the route that is being built, when `routeStamp` is that route's: merges overlapping subscriptions
+  /** Where it stands in the route that is being made, when `routeStamp` is that route's: merges overlapping subscriptions
    * without a map. */
-  routeEntry: RouteEntry | undefined = undefined;
+  routeIndex = 0;
   routeStamp = 0;
 
   constructor(identity: Identity, limits: SessionLimits, queueBudget?: ByteBudget) {

@@ -35,7 +35,7 @@ export function handlePublish(broker: Broker, connection: Connection, packet: Pu
 }
 
 function handleQoS0(broker: Broker, connection: Connection, message: ApplicationMessage): void {
-  const route = routeOf(broker, message.topicName);
+  const route = routeOf(broker, message);
   const refusal = refusalOf(broker, connection, message, route);
   // Nobody can be told: the message is dropped.
   if (refusal !== ReasonCode.Success) return broker.log.publishRefused(connection, message.topicName, refusal);
@@ -73,7 +73,7 @@ function handleQoS2(
 ): void {
   if (isTooMuchForTheDisk(broker, connection, message)) return;
   const session = connection.session!;
-  const route = routeOf(broker, message.topicName);
+  const route = routeOf(broker, message);
   const refusal = refusalOf(broker, connection, message, route);
   if (refusal !== ReasonCode.Success) {
     return refuse(broker, connection, message.topicName, PacketType.Pubrec, packetIdentifier, refusal);
@@ -113,7 +113,7 @@ function sendPubrec(connection: Connection, packetIdentifier: number, reasonCode
 
 /** Checks and publishes. @returns the Reason Code for PUBACK. */
 function take(broker: Broker, connection: Connection, message: ApplicationMessage): ReasonCode {
-  const route = routeOf(broker, message.topicName);
+  const route = routeOf(broker, message);
   const refusal = refusalOf(broker, connection, message, route);
   if (refusal !== ReasonCode.Success) {
     broker.log.publishRefused(connection, message.topicName, refusal);
@@ -159,7 +159,7 @@ function refusalOf(broker: Broker, connection: Connection, message: ApplicationM
  * @returns true: it was. */
 function isTooMuchForTheDisk(broker: Broker, connection: Connection, message: ApplicationMessage): boolean {
   if (broker.store.trouble === undefined || connection.protocolVersion === 5 || !isDiskBehind(broker)) return false;
-  if (!needsStore(connection, message, routeOf(broker, message.topicName))) return false;
+  if (!needsStore(connection, message, routeOf(broker, message))) return false;
   const why = `the store cannot be written to, and as much waits for it as may wait: ${broker.store.trouble}`;
   closeWith(broker, connection, ReasonCode.QuotaExceeded, why);
   return true;
@@ -209,8 +209,11 @@ function noteRetainedFull(broker: Broker, message: ApplicationMessage): void {
 
 function needsStore(connection: Connection, message: ApplicationMessage, route: Route): boolean {
   if (message.retain || (message.qos === 2 && connection.session!.persists)) return true;
-  return route.entries.some((entry) => entry.qos > 0 && entry.session.persists) ||
-    route.groups.some((group) => group.hasPersistingMember);
+  for (let i = 0; i < route.count; i++) {
+    const entry = route.entries[i];
+    if (entry.qos > 0 && entry.session.persists) return true;
+  }
+  return route.groups.some((group) => group.hasPersistingMember);
 }
 
 /** §3.3.2.3.2: the payload is UTF-8 if the Payload Format Indicator says so. */

@@ -5,11 +5,14 @@ import type { ApplicationMessage } from "../packet/application_message.ts";
 import type { Broker } from "./broker.ts";
 import type { ClientSession } from "./client_session.ts";
 import type { Connection } from "./connection.ts";
-import { findRoute, type Route } from "./route.ts";
+import { findRoute, passingRoute, type Route } from "./route.ts";
 import { expiryOf, routePublish } from "./route_publish.ts";
 
-export function routeOf(broker: Broker, topicName: string): Route {
-  return findRoute(topicName, broker.subscriptions, broker.matchCache, broker.limits);
+export function routeOf(broker: Broker, message: ApplicationMessage): Route {
+  const { matchCache, subscriptions, limits } = broker;
+  return !matchCache.isMiniature || matchCache.samples(message.topicHash)
+    ? findRoute(message.topicName, subscriptions, matchCache, limits)
+    : passingRoute(message, subscriptions, limits);
 }
 
 /** @returns false when `message` should be retained and there is no room for it. */
@@ -37,7 +40,7 @@ export function publishFromServer(broker: Broker, message: ApplicationMessage, o
     broker.statistics.retainedRefused++;
     broker.log.retainedFull(message.topicName);
   }
-  publish(broker, message, routeOf(broker, message.topicName), undefined, origin);
+  publish(broker, message, routeOf(broker, message), undefined, origin);
 }
 
 /** [MQTT-3.3.1-5] to [MQTT-3.3.1-7]. Does nothing when there is no room. */

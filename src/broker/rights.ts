@@ -15,6 +15,12 @@ import type { ClientSubscription, Route, RouteEntry } from "./route.ts";
 /** Routes that a connection remembers to be allowed to publish by, at most. A device has fewer topics. */
 const PERMITTED_ROUTES_MAX = 256;
 
+/** No leading wildcard matches topics that begin with it. */
+const DOLLAR = 0x24;
+
+/** Of a judgement: what it says, below the version of the rights that it holds for. */
+const Judged = { Never: 0, Always: 1, ByTopic: 2 } as const;
+
 /** May this Client publish this message? A "yes" is remembered with the route, whose number is never used again: when rights
  * change, all routes are made anew. */
 export function mayPublish(
@@ -30,14 +36,14 @@ export function mayPublish(
 }
 
 function askMayPublish(broker: Broker, connection: Connection, message: ApplicationMessage, permit: number): boolean {
-  const { topicName, qos, retain } = message;
+  const { qos, retain } = message;
   // To retain is a right of its own, and rare.
-  if (retain) return broker.authorizer.mayPublish(connection.identity!, topicName, qos, true);
+  if (retain) return broker.authorizer.mayPublish(connection.identity!, message.topicName, qos, true);
   // A route that is used once: nothing is remembered of it.
   if (permit < 4) return mayPublishOnce(broker, connection, message);
   const permits = connection.permits ??= new Set();
   if (!permits.has(permit)) {
-    if (!broker.authorizer.mayPublish(connection.identity!, topicName, qos, false)) return false;
+    if (!broker.authorizer.mayPublish(connection.identity!, message.topicName, qos, false)) return false;
     if (permits.size >= PERMITTED_ROUTES_MAX) permits.clear();
     permits.add(permit);
   }
@@ -46,8 +52,13 @@ function askMayPublish(broker: Broker, connection: Connection, message: Applicat
 }
 
 /** A topic that is new is mostly one of those that may be published to altogether. */
-function mayPublishOnce(broker: Broker, connection: Connection, { topicName, qos }: ApplicationMessage): boolean {
+function mayPublishOnce(broker: Broker, connection: Connection, message: ApplicationMessage): boolean {
   const { publishableFilter } = connection;
+  // Known without the Topic Name, which may not have been made a string of yet.
+  if (publishableFilter === "#" && message.topicEnd > message.topicStart) {
+    if (message.buffer[message.topicStart] !== DOLLAR) return true;
+  }
+  const { topicName, qos } = message;
   if (publishableFilter !== undefined && topicMatchesFilter(topicName, publishableFilter)) return true;
   const { authorizer } = broker;
   const identity = connection.identity!;
@@ -65,26 +76,27 @@ export function forgetPermits(connection: Connection): void {
 
 /** May the Client of this entry's session receive what goes by its route? Judged once for the Client as it came in:
  * another connection of the session is another Identity. */
-export function mayReceiveBy(broker: Broker, entry: RouteEntry, topicName: string): boolean {
+export function mayReceiveBy(broker: Broker, entry: RouteEntry, message: ApplicationMessage): boolean {
   const { identity } = entry.session;
   if (entry.judgedIdentity !== identity) {
-    entry.mayReceive = judgeEntry(broker, entry, topicName);
+    entry.mayReceive = judgeEntry(broker, entry, message);
     entry.judgedIdentity = identity;
   }
   return entry.mayReceive;
 }
 
 /** What is known of one of its subscriptions is known of every topic that this one matches. */
-function judgeEntry(broker: Broker, entry: RouteEntry, topicName: string): boolean {
+function judgeEntry(broker: Broker, entry: RouteEntry, message: ApplicationMessage): boolean {
+  const answer = receivesAll(broker, entry.first) ?? receivesAllByOthers(broker, entry);
+  return answer ?? broker.mayReceive(entry.session, message.topicName);
+}
+
+function receivesAllByOthers(broker: Broker, entry: RouteEntry): boolean | undefined {
   for (const subscription of entry.subscriptions) {
     const answer = receivesAll(broker, subscription);
     if (answer !== undefined) return answer;
   }
-  return broker.mayReceive(entry.session, topicName);
 }
-
-/** Of a judgement: what it says, below the version of the rights that it holds for. */
-const Judged = { Never: 0, Always: 1, ByTopic: 2 } as const;
 
 /** Whether all that this subscription brings may be received (true), nothing of it (false), or whether each topic is to be
  * judged. So a topic that is new costs nothing where rights do not part the subscription. */

@@ -7,6 +7,7 @@ import type { MatchCache } from "../topic/match_cache.ts";
 import { Matches } from "../topic/matches.ts";
 import type { SubscriptionTrie } from "../topic/subscription_trie.ts";
 import { fitsUtf8String, isValidTopicName, TOPIC_BYTES_MAX, topicLevels } from "../topic/topic_name.ts";
+import type { ApplicationMessage } from "../packet/application_message.ts";
 import type { QoS } from "../packet/control_packet.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { Subscription } from "../session/subscription.ts";
@@ -18,32 +19,57 @@ export class ClientSubscription extends Subscription<ClientSession> {
   judgement = 0;
 }
 
+/** Of an entry that has ended, and that nobody asks any more. */
+const NOBODY = undefined as unknown as ClientSession;
+const NOTHING = undefined as unknown as ClientSubscription;
+const DOLLAR = 0x24;
+
 /** All subscriptions of one Session that match, as one delivery: the highest QoS [MQTT-3.3.4-2], every Subscription
  * Identifier [MQTT-3.3.4-4]. */
 export class RouteEntry {
-  qos: QoS;
-  retainAsPublished: boolean;
-  hasNoLocal: boolean;
-  subscriptionIdentifiers: readonly number[] | undefined;
+  session!: ClientSession;
+  qos: QoS = 0;
+  retainAsPublished = false;
+  hasNoLocal = false;
+  subscriptionIdentifiers: readonly number[] | undefined = undefined;
   /** Whom `mayReceive` was judged for (rights.ts). */
   judgedIdentity: Identity | undefined = undefined;
   mayReceive = false;
-  readonly #first: ClientSubscription;
+  first!: ClientSubscription;
   /** All of them, once they are several. */
   #several: ClientSubscription[] | undefined = undefined;
   /** `subscriptionIdentifiers`, once they are several. */
   #identifiers: number[] | undefined = undefined;
 
-  constructor(readonly session: ClientSession, first: ClientSubscription) {
+  constructor(first: ClientSubscription) {
+    this.begin(first);
+  }
+
+  /** Forgets what it was. */
+  begin(first: ClientSubscription): void {
+    this.session = first.session;
     this.qos = first.qos;
     this.retainAsPublished = first.retainAsPublished;
     this.hasNoLocal = first.noLocal;
     this.subscriptionIdentifiers = first.subscriptionIdentifiers;
-    this.#first = first;
+    this.judgedIdentity = undefined;
+    this.first = first;
+    this.#several = undefined;
+    this.#identifiers = undefined;
+  }
+
+  /** Keeps nobody alive. */
+  end(): void {
+    this.session = NOBODY;
+    this.subscriptionIdentifiers = undefined;
+    this.judgedIdentity = undefined;
+    this.first = NOTHING;
+    this.#several = undefined;
+    this.#identifiers = undefined;
   }
 
   get subscriptions(): readonly ClientSubscription[] {
-    return this.#several ?? [this.#first];
+    return this.#several ?? [this.first];
   }
 
   add(subscription: ClientSubscription): void {
@@ -60,7 +86,7 @@ export class RouteEntry {
         this.subscriptionIdentifiers = this.#identifiers;
       }
     }
-    if (this.#several === undefined) this.#several = [this.#first, subscription];
+    if (this.#several === undefined) this.#several = [this.first, subscription];
     else this.#several.push(subscription);
   }
 
@@ -69,7 +95,7 @@ export class RouteEntry {
     let local: RouteEntry | undefined = undefined;
     for (const subscription of this.subscriptions) {
       if (subscription.noLocal) continue;
-      if (local === undefined) local = new RouteEntry(this.session, subscription);
+      if (local === undefined) local = new RouteEntry(subscription);
       else local.add(subscription);
     }
     return local;
@@ -79,33 +105,61 @@ export class RouteEntry {
 let routes = 0;
 
 const NO_GROUPS: readonly SharedGroup[] = [];
+/** Entries of a passing route that are kept for the next one. */
+const PASSING_ENTRIES_KEPT = 1024;
 
 export class Route {
   /** Of a route that is remembered: no other has it, nor will have. What is remembered about a route goes by it, and keeps
    * no route alive. 0 = this one is used once. */
   number = 0;
   /** Success, or why no Client may publish here. */
-  readonly refusal: ReasonCode;
-  readonly entries: readonly RouteEntry[];
-  readonly groups: readonly SharedGroup[];
+  refusal: ReasonCode = ReasonCode.Success;
+  /** Those from `count` on mean nothing. */
+  entries: RouteEntry[] = [];
+  count = 0;
+  groups: readonly SharedGroup[] = NO_GROUPS;
 
-  constructor(refusal: ReasonCode, entries: readonly RouteEntry[], groups: readonly SharedGroup[]) {
-    this.refusal = refusal;
-    this.entries = entries;
-    this.groups = groups;
+  /** From what matches: an entry for each Session, in the order in which they were found, and the Shared Subscriptions. */
+  fill(matches: Matches<ClientSubscription | SharedGroup>): void {
+    const thisStamp = ++stamp;
+    const { entries } = this;
+    let groups: SharedGroup[] | undefined = undefined;
+    let count = 0;
+    for (let index = 0; index < matches.count; index++) {
+      const value = matches.values[index]!;
+      if (value instanceof SharedGroup) {
+        (groups ??= []).push(value);
+        continue;
+      }
+      const session = value.session;
+      if (session.routeStamp === thisStamp) {
+        entries[session.routeIndex].add(value);
+        continue;
+      }
+      session.routeStamp = thisStamp;
+      session.routeIndex = count;
+      if (count < entries.length) entries[count].begin(value);
+      else entries.push(new RouteEntry(value));
+      count++;
+    }
+    this.count = count;
+    this.groups = groups ?? NO_GROUPS;
   }
 }
 
 let stamp = 0;
+/** Empty but for the moment between a match and the route that is made of it. */
 const matches = new Matches<ClientSubscription | SharedGroup>();
-const entries = new Matches<RouteEntry>();
 
-/** Finds or makes the route of `topicName`. */
+type Subscriptions = SubscriptionTrie<ClientSubscription | SharedGroup>;
+type TopicLimits = Pick<Limits, "topicLevelsMax" | "topicBytesMax">;
+
+/** Finds or makes the route of `topicName`, which the cache is to be asked for. */
 export function findRoute(
   topicName: string,
-  subscriptions: SubscriptionTrie<ClientSubscription | SharedGroup>,
+  subscriptions: Subscriptions,
   cache: MatchCache<Route>,
-  limits: Pick<Limits, "topicLevelsMax" | "topicBytesMax">,
+  limits: TopicLimits,
 ): Route {
   return cache.get(topicName) ?? makeRoute(topicName, subscriptions, cache, limits);
 }
@@ -113,50 +167,67 @@ export function findRoute(
 /** Apart from the look-up, which is all that most messages need. */
 function makeRoute(
   topicName: string,
-  subscriptions: SubscriptionTrie<ClientSubscription | SharedGroup>,
+  subscriptions: Subscriptions,
   cache: MatchCache<Route>,
-  limits: Pick<Limits, "topicLevelsMax" | "topicBytesMax">,
+  limits: TopicLimits,
 ): Route {
+  const route = new Route();
+  route.refusal = topicRefusal(topicName, limits);
   // Empty, unless there was a bug in between: whatever happened, nobody gets what others subscribed to.
   matches.clear();
-  entries.clear();
   subscriptions.collect(topicName, matches);
-  const groups = mergeMatches();
-  // Cut from a list that is used again: one that grows takes room for 17.
-  const route = new Route(topicRefusal(topicName, limits), entries.toArray(), groups);
+  route.fill(matches);
   matches.clear();
-  entries.clear();
-  const weight = route.entries.length + route.groups.length + 1 + (topicName.length >>> 3);
+  // Cut to size: a list that grows takes room for 17.
+  route.entries = route.entries.slice();
+  const weight = route.count + route.groups.length + 1 + (topicName.length >>> 3);
   if (cache.set(topicName, route, weight)) route.number = ++routes;
   return route;
 }
 
-/** `matches` → `entries`: one for each Session, in the order in which they were found. @returns the Shared Subscriptions. */
-function mergeMatches(): readonly SharedGroup[] {
-  const thisStamp = ++stamp;
-  let groups: SharedGroup[] | undefined = undefined;
-  for (let index = 0; index < matches.count; index++) {
-    const value = matches.values[index]!;
-    if (value instanceof SharedGroup) {
-      (groups ??= []).push(value);
-      continue;
-    }
-    const session = value.session;
-    if (session.routeStamp === thisStamp) {
-      session.routeEntry!.add(value);
-    } else {
-      session.routeStamp = thisStamp;
-      session.routeEntry = new RouteEntry(session, value);
-      entries.add(session.routeEntry);
-    }
+/** The route of a message whose topic is not to be remembered, made in the place of the former such route, and without a
+ * string of the Topic Name where that can be. To be given back by `letPass`. */
+export function passingRoute(message: ApplicationMessage, subscriptions: Subscriptions, limits: TopicLimits): Route {
+  // Taken: what happens while the message is delivered may publish another one.
+  const route = passing ?? new Route();
+  passing = undefined;
+  matches.clear();
+  const { buffer, topicStart, topicEnd } = message;
+  if (message.borrowed && topicEnd > topicStart && subscriptions.collectBytes(buffer, topicStart, topicEnd, matches)) {
+    route.refusal = bytesRefusal(message, limits);
+  } else {
+    subscriptions.collect(message.topicName, matches);
+    route.refusal = topicRefusal(message.topicName, limits);
   }
-  // The entries are reachable by the route alone: a session that ended must not be kept by its last route, nor it by it.
-  for (let index = 0; index < entries.count; index++) entries.values[index]!.session.routeEntry = undefined;
-  return groups ?? NO_GROUPS;
+  route.fill(matches);
+  matches.clear();
+  return route;
+}
+
+let passing: Route | undefined = undefined;
+
+/** Nobody holds the route any more, which was made for one message. */
+export function letPass(route: Route): void {
+  const { entries } = route;
+  if (entries.length > PASSING_ENTRIES_KEPT) return;
+  // A session that ended must not be kept by its last route.
+  for (let index = 0; index < route.count; index++) entries[index].end();
+  route.count = 0;
+  route.groups = NO_GROUPS;
+  passing = route;
+}
+
+/** As `topicRefusal`, of bytes that the decoder found to be an ASCII Topic Name. */
+function bytesRefusal(message: ApplicationMessage, limits: TopicLimits): ReasonCode {
+  const length = message.topicEnd - message.topicStart;
+  // Fewer characters than levels are allowed: there is no need to count those.
+  const isPlain = length < limits.topicLevelsMax && length <= limits.topicBytesMax &&
+    message.buffer[message.topicStart] !== DOLLAR;
+  return isPlain ? ReasonCode.Success : topicRefusal(message.topicName, limits);
 }
 
 /** Topics that Clients may not publish to: too deep, not valid, or the Server's own. §4.7.2 */
-export function topicRefusal(topicName: string, limits: Pick<Limits, "topicLevelsMax" | "topicBytesMax">): ReasonCode {
+export function topicRefusal(topicName: string, limits: TopicLimits): ReasonCode {
   if (!isValidTopicName(topicName)) return ReasonCode.TopicNameInvalid;
   if (limits.topicBytesMax < TOPIC_BYTES_MAX && !fitsUtf8String(topicName, limits.topicBytesMax)) {
     return ReasonCode.TopicNameInvalid;
@@ -169,7 +240,7 @@ export function topicRefusal(topicName: string, limits: Pick<Limits, "topicLevel
 }
 
 function isReserved(topicName: string): boolean {
-  if (topicName.charCodeAt(0) !== 0x24) return false;
+  if (topicName.charCodeAt(0) !== DOLLAR) return false;
   const slash = topicName.indexOf("/");
   const root = slash === -1 ? topicName : topicName.slice(0, slash);
   return root === "$SYS" || root === "$share" || root === "$CONTROL";

@@ -9,12 +9,12 @@ import type { ClientSession } from "./client_session.ts";
 import type { Connection } from "./connection.ts";
 import { enqueue, remainingExpiry, sendUnkept } from "./deliver.ts";
 import { mayReceiveBy } from "./rights.ts";
-import type { ClientSubscription, Route, RouteEntry } from "./route.ts";
+import { type ClientSubscription, letPass, type Route, type RouteEntry } from "./route.ts";
 
 /** Only what is delivered later asks whether it is still wanted. */
 const NO_SUBSCRIPTIONS: readonly ClientSubscription[] = [];
 
-/** Delivers or queues `message` by `route`.
+/** Delivers or queues `message` by `route`, which must not be used after that: it may be another message's.
  * @param publisher undefined for Will Messages and the Server's own: nobody is there to wait.
  * @param origin whose subscriptions with No Local are left out; undefined = nobody's.
  * @param waitsForTicket of a QoS 2 message: the store's ticket before which nobody may be sent it. 0 = none.
@@ -30,14 +30,14 @@ export function routePublish(
   let receivers = 0;
   const later = waitsForTicket > broker.store.safe ? [] as LaterDelivery[] : undefined;
   const entries = route.entries;
-  for (let i = 0; i < entries.length; i++) {
+  for (let i = 0; i < route.count; i++) {
     let entry: RouteEntry | undefined = entries[i];
     if (entry.hasNoLocal && entry.session === origin) {
       entry = entry.withoutNoLocal();
       if (entry === undefined) continue;
     }
     if (entry.judgedIdentity !== entry.session.identity || !entry.mayReceive) {
-      if (!mayReceiveBy(broker, entry, message.topicName)) continue;
+      if (!mayReceiveBy(broker, entry, message)) continue;
     }
     receivers++;
     const qos = entry.qos < message.qos ? entry.qos : message.qos;
@@ -82,6 +82,7 @@ export function routePublish(
     );
   }
   if (later !== undefined && later.length > 0) deliverLater(broker, message.owned(), later, waitsForTicket);
+  if (route.number === 0) letPass(route);
   return receivers;
 }
 

@@ -113,7 +113,7 @@ export class SysTopics {
     });
     // Not told to the store: after a restart they are made anew.
     broker.retained.set(message, Infinity, wallMs, monotonicMs);
-    routePublish(broker, message, routeOf(broker, message.topicName), undefined, undefined);
+    routePublish(broker, message, routeOf(broker, message), undefined, undefined);
   }
 }
 

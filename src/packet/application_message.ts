@@ -12,7 +12,7 @@ import { PacketType, type ProtocolVersion, type QoS } from "./control_packet.ts"
 import { copyBytes } from "./copy_bytes.ts";
 import { canStay, copyFrame, copyRegions, layOut, REGIONS_BYTES, stay } from "./message_copy.ts";
 import type { Piece, Tenant } from "./message_memory.ts";
-import { decodeTopicName, topicNameCache } from "./topic_name_bytes.ts";
+import { decodeTopicName, textHash, topicNameCache, topicNameHash } from "./topic_name_bytes.ts";
 import { Omit, type Properties, readPropertyList, type UserProperty, writePropertyList } from "./property.ts";
 
 /** No Message Expiry Interval: the message never expires. */
@@ -30,7 +30,8 @@ export function newestSerial(): number {
  * Owner: a borrowed message belongs to the decoder and is valid until the turn that handles it ends. Who keeps one
  * longer keeps `owned()`. */
 export class ApplicationMessage implements Tenant {
-  topicName = "";
+  /** undefined: nobody has asked for it yet. */
+  #topicName: string | undefined = "";
   qos: QoS = 0;
   retain = false;
   /** Seconds as received, or NEVER_EXPIRES. */
@@ -143,6 +144,26 @@ export class ApplicationMessage implements Tenant {
     this.bodyKey = 0;
     this.shared = undefined;
     this.#owned = undefined;
+  }
+
+  get topicName(): string {
+    return this.#topicName ??= decodeTopicName(this.buffer, this.topicStart, this.topicEnd);
+  }
+
+  set topicName(topicName: string) {
+    this.#topicName = topicName;
+  }
+
+  /** The Topic Name in the buffer is valid, and only made a string of if somebody asks: a topic that is met once may be
+   * matched, and sent on, without. */
+  leaveTopicName(): void {
+    this.#topicName = undefined;
+  }
+
+  /** The same for equal Topic Names that stand in their PUBLISH; of one that an alias stands for, by its string. */
+  get topicHash(): number {
+    const { topicStart, topicEnd } = this;
+    return topicEnd > topicStart ? topicNameHash(this.buffer, topicStart, topicEnd) : textHash(this.topicName);
   }
 
   get payload(): Uint8Array {

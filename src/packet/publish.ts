@@ -16,7 +16,7 @@ import {
   tooManyUserProperties,
   unknownProperty,
 } from "./property.ts";
-import { checkTopicName, decodeTopicName, topicNameCache } from "./topic_name_bytes.ts";
+import { checkTopicName, checkTopicNameField, topicNameCache } from "./topic_name_bytes.ts";
 import { KnownProperties } from "./known_properties.ts";
 import { PublishLayout } from "./publish_layout.ts";
 import { utf8Kind } from "./utf8.ts";
@@ -106,7 +106,10 @@ export class PublishReader {
       message.topicName = topicNameCache.nameOf(this.#topicSlot);
     } else {
       const slot = this.#topicSlot = topicNameCache.slotOf(buffer, topicStart, topicEnd);
-      message.topicName = slot < 0 ? decodeTopicName(buffer, topicStart, topicEnd) : topicNameCache.nameOf(slot);
+      if (slot < 0) {
+        checkTopicNameField(buffer, topicStart, topicEnd);
+        message.leaveTopicName();
+      } else message.topicName = topicNameCache.nameOf(slot);
     }
     message.topicStart = topicStart;
     message.topicEnd = topicEnd;

@@ -10,6 +10,7 @@ import { decodeUtf8, utf8Kind } from "./utf8.ts";
 
 const PLUS = 0x2b;
 const HASH = 0x23;
+const NOT_ASCII = 0x80;
 
 /** Refuses wildcards and emptiness in a Topic Name that is well-formed UTF-8. The packet can be parsed and its content
  * is not allowed, which is what §1.2 calls a Protocol Error (0x90 is for well-formed names that are not accepted). */
@@ -20,6 +21,21 @@ export function checkTopicName(buffer: Uint8Array, start: number, end: number, s
       throw new ProtocolError(statement, "a Topic Name contains a wildcard character");
     }
   }
+}
+
+/** Whether the field [start, end) is a Topic Name, without making a string of it. @throws when it is not one. */
+export function checkTopicNameField(buffer: Uint8Array, start: number, end: number): void {
+  for (let at = start; at < end; at++) {
+    const byte = buffer[at];
+    if (byte === 0 || byte === PLUS || byte === HASH || byte >= NOT_ASCII) return checkWithCare(buffer, start, end);
+  }
+}
+
+/** Apart from the loop that nearly all Topic Names need no more than. */
+function checkWithCare(buffer: Uint8Array, start: number, end: number): void {
+  const kind = utf8Kind(buffer, start, end);
+  if (kind < 0) throw illFormedString(kind, "MQTT-3.3.2-1");
+  checkTopicName(buffer, start, end, "MQTT-3.3.2-2");
 }
 
 /** Reads the Topic Name [start, end). @throws when it is not one. */
@@ -41,11 +57,25 @@ let slotBytes = new Uint8Array(0);
 let slotWords = new Int32Array(0);
 const slotLengths = new Uint8Array(SLOTS);
 const slotNames: string[] = new Array(SLOTS).fill("");
+/** In miniature, names of one slot in 64 are kept: the lower bits of the hash are the slot. */
 const gauge = new CacheGauge(SLOTS);
 
-/** Four bytes a step, as one multiplication per byte takes as long as all the rest of a PUBLISH. Each step and the final
+/** Of a string. Others than `topicNameHash` of its bytes. */
+export function textHash(text: string): number {
+  let hash = text.length;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0xcc9e2d51);
+  return mixed(hash);
+}
+
+function mixed(hash: number): number {
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}
+
+/** A number by which to look up a Topic Name, or to choose some of all. Four bytes a step, as one multiplication per byte takes as long as all the rest of a PUBLISH. Each step and the final
  * mixing (of MurmurHash3, Appleby 2008) are reversible, so that no bit of the text is lost on the way. */
-function hashOf(buffer: Uint8Array, start: number, end: number): number {
+export function topicNameHash(buffer: Uint8Array, start: number, end: number): number {
   let hash = end - start;
   let at = start;
   for (; at + 4 <= end; at += 4) {
@@ -53,9 +83,7 @@ function hashOf(buffer: Uint8Array, start: number, end: number): number {
     hash = Math.imul(hash ^ word, 0xcc9e2d51);
   }
   for (; at < end; at++) hash = Math.imul(hash ^ buffer[at], 0x1b873593);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
+  return mixed(hash);
 }
 
 /** Remembers Topic Names for all connections of the process, one per slot; a new one takes the place of the old.
@@ -65,8 +93,10 @@ export const topicNameCache = {
    * are too many. */
   slotOf(buffer: Uint8Array, start: number, end: number): number {
     const length = end - start;
-    if (length > CACHED_BYTES_MAX || !gauge.looks()) return -1;
-    const slot = hashOf(buffer, start, end) & (SLOTS - 1);
+    if (length > CACHED_BYTES_MAX) return -1;
+    const hash = topicNameHash(buffer, start, end);
+    if (gauge.isMiniature && !gauge.samples(hash)) return -1;
+    const slot = hash & (SLOTS - 1);
     if (this.holds(slot, buffer, start, end)) {
       gauge.hit();
     } else {
@@ -77,6 +107,7 @@ export const topicNameCache = {
       }
       const base = slot * CACHED_BYTES_MAX;
       for (let i = 0; i < length; i++) slotBytes[base + i] = buffer[start + i];
+      if (slotLengths[slot] !== 0) gauge.lost(1);
       slotLengths[slot] = length;
       slotNames[slot] = name;
     }

@@ -4,6 +4,7 @@
  * looked up where it stands, without a string made of it, and a child costs two or four references. @module */
 
 import { levelHash } from "./level_hash.ts";
+import type { TopicLevels } from "./topic_levels.ts";
 
 const PLUS = 0x2b;
 const SLASH = 0x2f;
@@ -59,6 +60,21 @@ export class ChildTable<T> {
       const node = slots[index];
       if (node === undefined) return undefined;
       if (node.hash === hash && (!node.hasTwin || beginsWithLevel(node.text, text, start, end))) return node;
+    }
+  }
+
+  /** The same for a level of a topic. */
+  findLevel(levels: TopicLevels, level: number): FilterNode<T> | undefined {
+    const hash = levels.hashOf(level);
+    const slots = this.#slots;
+    const mask = this.#mask;
+    for (let index = hash & mask;; index = (index + 1) & mask) {
+      const node = slots[index];
+      if (node === undefined) return undefined;
+      if (node.hash !== hash) continue;
+      if (!node.hasTwin) return node;
+      const text = levels.textOf(level);
+      return this.find(hash, text, 0, text.length);
     }
   }
 

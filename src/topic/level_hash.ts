@@ -25,6 +25,19 @@ export function levelHash(text: string, start: number, end: number): number {
   return (mixed(hash) >>> 2) + 1;
 }
 
+/** The same of units[start, end). */
+export function unitsHash(units: Uint16Array, start: number, end: number): number {
+  let hash = 0;
+  for (let at = start, place = 0; at < end; at++) {
+    hash = (hash + Math.imul(units[at], factors[place])) | 0;
+    if (++place === PLACES) {
+      hash = mixed(hash);
+      place = 0;
+    }
+  }
+  return (mixed(hash) >>> 2) + 1;
+}
+
 /** Spreads every bit over the lower ones, which tables go by; loses none. MurmurHash3's steps (Appleby 2008). */
 function mixed(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

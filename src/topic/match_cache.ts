@@ -1,15 +1,15 @@
 /** Topic Name → what it led to, as long as no subscription that matches it comes or goes: a bounded cache in front of the
  * trie. When full it makes room without walking everything.
  *
- * Two generations instead of a list by last use: what is new or was used again is in the young one; when that is half
- * of the bounds, it becomes the old one, and what was old and not asked for since is forgotten all at once. So a hit
- * on something in steady use is one look-up and no bookkeeping.
+ * What is to go is found by a hand that goes round the entries (CLOCK, Corbató 1968): one that was asked for since it came
+ * by stays, the next one that was not goes. So a hit is one look-up and a mark, and nothing is moved; and as many topics
+ * as the bound says are held for good.
  *
  * A change of subscriptions empties nothing. An entry remembers up to which change it is right; the next hit on it asks
  * whether one of those since concerns its topic. So Clients that come, subscribe and go cost the topics of others a
  * comparison each.
  *
- * While the topics in use are far more than fit, most are neither looked for nor kept (base/cache_gauge.ts). Room: pure.
+ * While the topics in use are more than fit, most are neither looked for nor kept (base/cache_gauge.ts). Room: pure.
  * @module */
 
 import { invariant } from "../base/assert.ts";
@@ -29,22 +29,26 @@ export interface SubscriptionChanges {
 /** A class and not a literal: what V8 learns of a literal (all of them live long) it applies to what is put into it, so
  * also matches that are not kept would be made in the old generation, and stay until a major collection. */
 class Entry<M> {
-  constructor(readonly match: M, readonly weight: number, public version: number) {}
+  /** Asked for since the hand came by. */
+  isUsed = false;
+  /** Its index in the round. */
+  place = 0;
+
+  constructor(readonly topicName: string, readonly match: M, readonly weight: number, public version: number) {}
 }
 
 export class MatchCache<M> {
-  #young = new Map<string, Entry<M>>();
-  #old = new Map<string, Entry<M>>();
-  #youngWeight = 0;
-  #oldWeight = 0;
+  readonly #entries = new Map<string, Entry<M>>();
+  /** All of them, as the hand meets them. */
+  readonly #round: Entry<M>[] = [];
+  #hand = 0;
+  #weight = 0;
   readonly #entriesMax: number;
   readonly #weightMax: number;
   readonly #changes: SubscriptionChanges;
   /** The version that was cleared last. */
   #clearedVersion: number;
   readonly #gauge: CacheGauge;
-  /** Whether the last `get` looked. */
-  #looked = true;
 
   /** @param entriesMax 0 keeps nothing.
    * @param weightMax the sum of weights that is kept: bounded memory however many subscribers one topic has. */
@@ -58,24 +62,27 @@ export class MatchCache<M> {
   }
 
   get size(): number {
-    return this.#young.size + this.#old.size;
+    return this.#round.length;
+  }
+
+  /** true: it does not pay now to ask for each topic, and `samples` says for which ones to ask, and what to keep. */
+  get isMiniature(): boolean {
+    return this.#gauge.isMiniature || this.#entriesMax === 0;
+  }
+
+  /** @param topicHash equal for equal topics. */
+  samples(topicHash: number): boolean {
+    return this.#entriesMax > 0 && this.#gauge.samples(topicHash);
   }
 
   /** @returns undefined when it is not known, or may have changed. */
   get(topicName: string): M | undefined {
-    this.#looked = this.#gauge.looks();
-    if (!this.#looked) return undefined;
     const { version } = this.#changes;
     if (version - this.#clearedVersion > CHANGES_MAX) this.clear();
-    let entry = this.#young.get(topicName);
-    if (entry === undefined) {
-      if (this.#old.size === 0) return undefined;
-      entry = this.#old.get(topicName);
-      if (entry === undefined) return undefined;
-      this.#old.delete(topicName);
-      this.#oldWeight -= entry.weight;
-      this.#keep(topicName, entry);
-    }
+    const entry = this.#entries.get(topicName);
+    if (entry === undefined) return undefined;
+    // Read before it is written: most are marked, and what is not written to stays where it is in the processor's cache.
+    if (!entry.isUsed) entry.isUsed = true;
     this.#gauge.hit();
     if (entry.version !== version) {
       if (this.#changes.concern(topicName, entry.version)) return undefined;
@@ -86,52 +93,64 @@ export class MatchCache<M> {
 
   /** To be called after a `get` that found nothing, before anything changes.
    * @param weight the number of subscribers in `match`, or 1.
-   * @returns whether it was kept: what alone exceeds the bounds is not, nor most while the cache thrashes. */
+   * @returns whether it was kept: what alone exceeds the bounds is not. */
   set(topicName: string, match: M, weight: number): boolean {
-    if (!this.#looked) return false;
-    this.#forget(topicName);
-    if (weight > this.#weightMax || this.#entriesMax < 1) return false;
-    this.#keep(topicName, new Entry(match, weight, this.#changes.version));
+    const former = this.#entries.get(topicName);
+    if (former !== undefined) this.#remove(former);
+    const { divisor } = this.#gauge;
+    const entriesMax = this.#entriesMax / divisor;
+    const weightMax = this.#weightMax / divisor;
+    if (weight > weightMax || entriesMax < 1) return false;
+    const isFull = this.#round.length >= entriesMax || this.#weight + weight > weightMax;
+    while (this.#round.length >= entriesMax || this.#weight + weight > weightMax) {
+      this.#makeRoom();
+      if (this.#gauge.lost(1)) {
+        this.clear();
+        return false;
+      }
+    }
+    const entry = new Entry(topicName, match, weight, this.#changes.version);
+    this.#put(entry, this.#round.length);
+    // Just behind the hand, which comes to it last.
+    if (isFull) {
+      this.#put(this.#round[this.#hand], entry.place);
+      this.#put(entry, this.#hand++);
+    }
+    this.#entries.set(topicName, entry);
+    this.#weight += weight;
     return true;
+  }
+
+  #put(entry: Entry<M>, place: number): void {
+    this.#round[place] = entry;
+    entry.place = place;
   }
 
   clear(): void {
     // A Map that is cleared gets new tables, also an empty one.
-    if (this.#young.size > 0) this.#young.clear();
-    if (this.#old.size > 0) this.#old.clear();
-    this.#youngWeight = 0;
-    this.#oldWeight = 0;
+    if (this.#entries.size > 0) this.#entries.clear();
+    this.#round.length = 0;
+    this.#hand = 0;
+    this.#weight = 0;
     this.#clearedVersion = this.#changes.version;
   }
 
-  #forget(topicName: string): void {
-    const entry = this.#young.get(topicName);
-    if (entry !== undefined) {
-      this.#young.delete(topicName);
-      this.#youngWeight -= entry.weight;
-    } else if (this.#old.size > 0) {
-      const older = this.#old.get(topicName);
-      if (older === undefined) return;
-      this.#old.delete(topicName);
-      this.#oldWeight -= older.weight;
+  /** There is an entry. Each is spared once at most. */
+  #makeRoom(): void {
+    const round = this.#round;
+    for (;; this.#hand++) {
+      if (this.#hand >= round.length) this.#hand = 0;
+      const entry = round[this.#hand];
+      if (!entry.isUsed) return this.#remove(entry);
+      entry.isUsed = false;
     }
   }
 
-  #keep(topicName: string, entry: Entry<M>): void {
-    const { weight } = entry;
-    const isHalfFull = this.#young.size * 2 >= this.#entriesMax || (this.#youngWeight + weight) * 2 > this.#weightMax;
-    if (isHalfFull && this.#young.size > 0) {
-      this.#old = this.#young;
-      this.#oldWeight = this.#youngWeight;
-      this.#young = new Map();
-      this.#youngWeight = 0;
-    }
-    // One heavy entry, or a bound of one entry, leaves no room for an old half.
-    if (this.size >= this.#entriesMax || this.#oldWeight + this.#youngWeight + weight > this.#weightMax) {
-      this.#old = new Map();
-      this.#oldWeight = 0;
-    }
-    this.#young.set(topicName, entry);
-    this.#youngWeight += weight;
+  /** The last of the round takes its place. */
+  #remove(entry: Entry<M>): void {
+    const last = this.#round.pop()!;
+    if (last !== entry) this.#put(last, entry.place);
+    this.#entries.delete(entry.topicName);
+    this.#weight -= entry.weight;
   }
 }

@@ -33,11 +33,15 @@ import {
 } from "./filter_node.ts";
 import { addAll, FilterWalk } from "./filter_walk.ts";
 import { Matches } from "./matches.ts";
+import { TopicLevels } from "./topic_levels.ts";
 import { hasWildcard, topicMatchesFilter } from "./topic_filter.ts";
 
 const NUMBER_SIGN = 0x23;
 /** Comparing a topic with so many filters takes about as long as a match; a power of two. */
 const CHANGES_KEPT = 16;
+
+/** Of the match under way, which calls nobody: one for all tries. */
+const levels = new TopicLevels();
 
 /** T is what a subscription is to the caller: an object compared by identity. One filter holds any number of them. */
 export class SubscriptionTrie<T> {
@@ -128,7 +132,18 @@ export class SubscriptionTrie<T> {
       const literal = this.#literalFilters.get(topicName);
       if (literal !== undefined) addAll(literal, matches);
     }
-    if (this.#wildcardFilters > 0) this.#walk.run(this.#root, topicName, matches);
+    if (this.#wildcardFilters === 0) return;
+    levels.read(topicName);
+    this.#walk.run(this.#root, levels, matches);
+  }
+
+  /** The same for a Topic Name where it was read, without making a string of it.
+   * @returns false when it takes the string, and nothing was added: literal filters are found by it, and so is what is
+   * not ASCII. */
+  collectBytes(buffer: Uint8Array, start: number, end: number, matches: Matches<T>): boolean {
+    if (this.#literalFilters.size > 0 || !levels.readBytes(buffer, start, end)) return false;
+    if (this.#wildcardFilters > 0) this.#walk.run(this.#root, levels, matches);
+    return true;
   }
 
   /** The same, one by one. `visit` may insert, remove and match; it does not meet what it inserts. */

@@ -12,6 +12,8 @@ import { TestBroker, type TestBrokerOptions } from "../support/test_broker.ts";
 const { NotAuthorized } = ReasonCode;
 const PERSISTENT = { cleanStart: false, properties: { sessionExpiryInterval: 1000 } } as const;
 
+const NOTHING_REMEMBERED: TestBrokerOptions = { config: { limits: { matchCacheEntriesMax: 0 } } };
+
 async function start(options: TestBrokerOptions = {}) {
   const authorizer = new TableAuthorizer();
   const broker = await TestBroker.start({ authorizer, authenticator: new TrustingAuthenticator(), ...options });
@@ -23,39 +25,44 @@ function as(userName: string, options: object = {}) {
   return { clientId: userName, userName, ...options };
 }
 
-Deno.test("A right to receive that is revoked holds back the next message, at every QoS, and comes back with the right", async () => {
-  await using it = await start();
-  const publisher = await it.broker.connect();
-  const reader = await it.broker.connect({ clientId: "reader" });
-  const other = await it.broker.connect();
-  for (const client of [reader, other]) await client.subscribe(["secret/#", "open/#"], { qos: 1 });
-  const publishAll = async () => {
-    await publisher.publish("secret/a", "0");
-    await publisher.publishAcknowledged("secret/a", "1", { qos: 1 });
-    await publisher.publish("open/a", "0");
-  };
-  const expectAll = async (client: typeof reader, ...expected: string[]) => {
-    for (const line of expected) {
-      const packet = await client.expectPublish();
-      assertEquals(`${packet.topicName} ${packet.text}`, line);
-      if (packet.qos === 1) await client.acknowledge(PacketType.Puback, packet.packetIdentifier);
-    }
-    await client.expectNothing();
-  };
-  const all = ["secret/a 0", "secret/a 1", "open/a 0"];
-  await publishAll();
-  await expectAll(reader, ...all);
-  await expectAll(other, ...all);
+for (const topics of ["remembered", "met once"]) {
+  const name =
+    `A right to receive that is revoked holds back the next message, at every QoS, and comes back with the right, ` +
+    `where topics are ${topics}`;
+  Deno.test(name, async () => {
+    await using it = await start(topics === "remembered" ? {} : NOTHING_REMEMBERED);
+    const publisher = await it.broker.connect();
+    const reader = await it.broker.connect({ clientId: "reader" });
+    const other = await it.broker.connect();
+    for (const client of [reader, other]) await client.subscribe(["secret/#", "open/#"], { qos: 1 });
+    const publishAll = async () => {
+      await publisher.publish("secret/a", "0");
+      await publisher.publishAcknowledged("secret/a", "1", { qos: 1 });
+      await publisher.publish("open/a", "0");
+    };
+    const expectAll = async (client: typeof reader, ...expected: string[]) => {
+      for (const line of expected) {
+        const packet = await client.expectPublish();
+        assertEquals(`${packet.topicName} ${packet.text}`, line);
+        if (packet.qos === 1) await client.acknowledge(PacketType.Puback, packet.packetIdentifier);
+      }
+      await client.expectNothing();
+    };
+    const all = ["secret/a 0", "secret/a 1", "open/a 0"];
+    await publishAll();
+    await expectAll(reader, ...all);
+    await expectAll(other, ...all);
 
-  it.authorizer.refusals = [{ may: "receive", clientId: "reader", topic: "secret/a" }];
-  await publishAll();
-  await expectAll(other, ...all);
-  await expectAll(reader, "open/a 0");
+    it.authorizer.refusals = [{ may: "receive", clientId: "reader", topic: "secret/a" }];
+    await publishAll();
+    await expectAll(other, ...all);
+    await expectAll(reader, "open/a 0");
 
-  it.authorizer.refusals = [];
-  await publishAll();
-  await expectAll(reader, ...all);
-});
+    it.authorizer.refusals = [];
+    await publishAll();
+    await expectAll(reader, ...all);
+  });
+}
 
 /** Counts what it is asked about receiving. */
 class CountingAuthorizer extends TableAuthorizer {
@@ -112,23 +119,28 @@ Deno.test("Who may not receive a message does not count as its subscriber", asyn
   assertEquals(await publisher.publishAcknowledged("a", "1", { qos: 1 }), ReasonCode.NoMatchingSubscribers);
 });
 
-Deno.test("A right to publish that is revoked is revoked for a topic that was published to a moment before", async () => {
-  await using it = await start();
-  const publisher = await it.broker.connect({ clientId: "p" });
-  const watcher = await it.broker.connect();
-  await watcher.subscribe("#");
-  await publisher.publish("a", "before");
-  await publisher.publish("a", "before, too");
-  assertEquals((await watcher.expectPublish()).text, "before");
-  assertEquals((await watcher.expectPublish()).text, "before, too");
-  it.authorizer.refusals = [{ may: "publish", clientId: "p", topic: "a" }];
-  await publisher.publish("a", "after");
-  assertEquals(await publisher.publishAcknowledged("a", "after", { qos: 1 }), NotAuthorized);
-  await watcher.expectNothing();
-  it.authorizer.refusals = [];
-  await publisher.publish("a", "again");
-  assertEquals((await watcher.expectPublish()).text, "again");
-});
+for (const topics of ["remembered", "met once"]) {
+  const name =
+    `A right to publish that is revoked is revoked for a topic that was published to a moment before, where ` +
+    `topics are ${topics}`;
+  Deno.test(name, async () => {
+    await using it = await start(topics === "remembered" ? {} : NOTHING_REMEMBERED);
+    const publisher = await it.broker.connect({ clientId: "p" });
+    const watcher = await it.broker.connect();
+    await watcher.subscribe("#");
+    await publisher.publish("a", "before");
+    await publisher.publish("a", "before, too");
+    assertEquals((await watcher.expectPublish()).text, "before");
+    assertEquals((await watcher.expectPublish()).text, "before, too");
+    it.authorizer.refusals = [{ may: "publish", clientId: "p", topic: "a" }];
+    await publisher.publish("a", "after");
+    assertEquals(await publisher.publishAcknowledged("a", "after", { qos: 1 }), NotAuthorized);
+    await watcher.expectNothing();
+    it.authorizer.refusals = [];
+    await publisher.publish("a", "again");
+    assertEquals((await watcher.expectPublish()).text, "again");
+  });
+}
 
 /** Knows whether all below "a" may be published to; counts what it is asked about publishing. */
 class BranchAuthorizer extends TableAuthorizer {

@@ -3,10 +3,18 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { ClientSession } from "../../src/broker/client_session.ts";
-import { type ClientSubscription, findRoute, type Route, RouteEntry } from "../../src/broker/route.ts";
+import {
+  type ClientSubscription,
+  findRoute,
+  letPass,
+  passingRoute,
+  type Route,
+  RouteEntry,
+} from "../../src/broker/route.ts";
 import { SharedGroup } from "../../src/broker/shared_group.ts";
 import { DEFAULT_LIMITS } from "../../src/config/limits.ts";
-import { ReasonCode } from "../../src/packet/mod.ts";
+import { type ApplicationMessage, ReasonCode } from "../../src/packet/mod.ts";
+import { PublishReader } from "../../src/packet/publish.ts";
 import { MatchCache } from "../../src/topic/match_cache.ts";
 import { SubscriptionTrie } from "../../src/topic/subscription_trie.ts";
 import { topicMatchesFilter } from "../../src/topic/topic_filter.ts";
@@ -34,14 +42,13 @@ Deno.test("[MQTT-3.3.4-2] [MQTT-3.3.4-4] overlapping subscriptions become one en
   const entry = entries.find((entry) => entry.session === session)!;
   assertEquals([entry.qos, entry.retainAsPublished, entry.subscriptions.length], [2, true, 3]);
   assertEquals(entry.subscriptionIdentifiers!.toSorted(), [5, 9]);
-  assertEquals(session.routeEntry, undefined);
 });
 
 Deno.test("[MQTT-3.8.3-3] RouteEntry.withoutNoLocal() leaves what the publisher itself still gets", () => {
   const session = new ClientSession(identityOf("c"), DEFAULT_LIMITS);
   const noLocal = subscriptionOf(session, "a", { qos: 2, noLocal: true, identifier: 1 });
   const plain = subscriptionOf(session, "+", { qos: 1, identifier: 2 });
-  const entry = new RouteEntry(session, noLocal);
+  const entry = new RouteEntry(noLocal);
   assertEquals([entry.hasNoLocal, entry.withoutNoLocal()], [true, undefined]);
   entry.add(plain);
   assertEquals(entry.qos, 2);
@@ -129,4 +136,80 @@ Deno.test("findRoute() says which topics no Client may publish to", () => {
   for (const [topicName, refusal] of Object.entries(refusals)) {
     assertEquals(find(topicName).refusal, refusal, topicName);
   }
+});
+
+const LIMITS = { topicLevelsMax: 4, topicBytesMax: 100 };
+
+/** As it comes from a connection. */
+function received(topicName: string): ApplicationMessage {
+  const topic = new TextEncoder().encode(topicName);
+  const body = [topic.length >>> 8, topic.length & 0xff, ...topic];
+  const packet = Uint8Array.of(0x30, body.length, ...body);
+  return new PublishReader("client", 0).decode(packet, 0, 2, packet.length, 4).message;
+}
+
+function summary(route: Route) {
+  return {
+    refusal: route.refusal,
+    groups: route.groups.length,
+    entries: route.entries.slice(0, route.count).map((entry) => ({
+      clientId: entry.session.clientId,
+      qos: entry.qos,
+      retainAsPublished: entry.retainAsPublished,
+      hasNoLocal: entry.hasNoLocal,
+      identifiers: entry.subscriptionIdentifiers,
+      filters: entry.subscriptions.map((subscription) => subscription.topicFilter),
+      judged: entry.judgedIdentity,
+    })),
+  };
+}
+
+Deno.test("passingRoute() is the route that findRoute() makes, message after message in the same object", () => {
+  const subscription = fc.record({
+    client: fc.nat(3).map((n) => `c${n}`),
+    filter: topicFilter,
+    qos: fc.constantFrom(0 as const, 1 as const, 2 as const),
+    identifier: fc.nat(3),
+    noLocal: fc.boolean(),
+    retainAsPublished: fc.boolean(),
+    isShared: fc.nat(5).map((n) => n === 0),
+  });
+  const topic = topicName.filter((name) => new TextEncoder().encode(name).length < 100);
+  fc.assert(
+    fc.property(
+      fc.array(subscription, { maxLength: 20 }),
+      fc.array(topic, { maxLength: 5 }),
+      (subscriptions, topics) => {
+        const { trie, find } = make();
+        const sessions = new Map(
+          ["c0", "c1", "c2", "c3"].map((id) => [id, new ClientSession(identityOf(id), DEFAULT_LIMITS)]),
+        );
+        for (const { client, filter, isShared, ...options } of subscriptions) {
+          if (isShared) trie.insert(filter, new SharedGroup("g", filter, "round-robin", () => 0));
+          else trie.insert(filter, subscriptionOf(sessions.get(client)!, filter, options));
+        }
+        for (const name of topics) {
+          const expected = summary(find(name));
+          const route = passingRoute(received(name), trie, LIMITS);
+          assertEquals(summary(route), expected);
+          letPass(route);
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("passingRoute() takes another route while one is in use, and the same one again after that", () => {
+  const { trie } = make();
+  trie.insert("a/#", subscriptionOf("first", "a/#"));
+  trie.insert("b/#", subscriptionOf("second", "b/#"));
+  const outer = passingRoute(received("a/x"), trie, LIMITS);
+  const inner = passingRoute(received("b/x"), trie, LIMITS);
+  assertEquals([outer.entries[0].session.clientId, inner.entries[0].session.clientId], ["first", "second"]);
+  letPass(inner);
+  assertEquals([outer.count, outer.entries[0].session.clientId], [1, "first"]);
+  letPass(outer);
+  assertEquals(passingRoute(received("b/x"), trie, LIMITS) === outer, true);
+  assertEquals(outer.entries[0].session.clientId, "second");
 });

@@ -1,6 +1,8 @@
 /** PUBLISH: wire cases, and what the hot path promises. Spec §3.3. @module */
 
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { PeerError } from "../../src/packet/errors.ts";
+import { PublishReader } from "../../src/packet/publish.ts";
 import {
   ByteWriter,
   type ControlPacket,
@@ -497,5 +499,32 @@ Deno.test("properties that were met before are taken as they were, and any other
     // Every so often another block takes the place of the one that is known.
     assertEquals(seenOf(longer, Array(9).fill(longer)), seenOf(longer, []));
     assertEquals(seenOf(frame, [...Array(20).fill(longer), frame]), seenOf(frame, []));
+  }
+});
+
+/** Too long for the cache of Topic Names: nobody has made a string of it when it is handed out. */
+const LONG = "level/".repeat(40);
+
+function longPublish(topic: Uint8Array): Uint8Array {
+  const body = [topic.length >>> 8, topic.length & 0xff, ...topic];
+  return Uint8Array.of(0x30, (body.length & 0x7f) | 0x80, body.length >>> 7, ...body);
+}
+
+Deno.test("A Topic Name that is left in the buffer is read when it is asked for, and a copy of the message keeps it", () => {
+  for (const name of [LONG, `${LONG}\u00e9\u{1f600}`]) {
+    const bytes = longPublish(new TextEncoder().encode(name));
+    const { message } = new PublishReader("client", 0).decode(bytes, 0, 3, bytes.length, 4);
+    const owned = message.owned();
+    assertEquals(message.topicName, name);
+    bytes.fill(0);
+    assertEquals([message.topicName, owned.topicName], [name, name]);
+  }
+});
+
+Deno.test("[MQTT-3.3.2-1] [MQTT-3.3.2-2] [MQTT-4.7.3-2] a Topic Name that is left in the buffer is checked all the same", () => {
+  const wrong = [[0x00], [0x2b], [0x23], [0xc3], [0xed, 0xa0, 0x80], [0xc3, 0xa9, 0x2b], [0xff]];
+  for (const end of wrong) {
+    const bytes = longPublish(Uint8Array.of(...new TextEncoder().encode(LONG), ...end));
+    assertThrows(() => new PublishReader("client", 0).decode(bytes, 0, 3, bytes.length, 4), PeerError);
   }
 });

@@ -156,6 +156,8 @@ export class Simulation {
         queuedInMemoryBytesMax,
         queuePolicy,
         receiveMaximum: BROKER_RECEIVE_MAXIMUM,
+        // Without it, no route is remembered.
+        matchCacheEntriesMax: this.#random.pick([0, DEFAULT_LIMITS.matchCacheEntriesMax]),
       },
       settings: {
         protocolVersions: [3, 4, 5],

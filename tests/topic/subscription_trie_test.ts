@@ -1,9 +1,10 @@
 /** SubscriptionTrie against topicMatchesFilter over all filters. Spec §4.7. @module */
 
-import { assert, assertEquals, assertFalse, assertLess, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import { SubscriptionTrie } from "../../src/topic/subscription_trie.ts";
-import { topicMatchesFilter } from "../../src/topic/topic_filter.ts";
+import { Matches } from "../../src/topic/matches.ts";
+import { hasWildcard, topicMatchesFilter } from "../../src/topic/topic_filter.ts";
 import { topicFilter, topicName } from "./arbitraries.ts";
 import { filterSet } from "../../bench/topic/subscription_trie_bench.ts";
 
@@ -245,4 +246,30 @@ Deno.test("SubscriptionTrie.match() is whole again after its visitor threw", () 
     assertEquals(message, "a bug in a visitor");
     assertEquals(matchesOf(trie, "a/b"), ["+/b", "a/+"]);
   }
+});
+
+Deno.test("SubscriptionTrie.collectBytes() finds what collect() finds, or says that it takes the string and adds nothing", () => {
+  const trie = new SubscriptionTrie<Subscription>();
+  const matches = new Matches<Subscription>();
+  const collected = (collect: () => void) => {
+    matches.clear();
+    collect();
+    return matches.toArray().map((subscription) => subscription.of).toSorted();
+  };
+  let byBytes = 0;
+  fc.assert(
+    fc.property(fc.uniqueArray(topicFilter, { maxLength: 30 }), topicName, fc.boolean(), (filters, name, mixed) => {
+      const values = filters.filter((filter) => mixed || hasWildcard(filter)).map((of) => ({ of }));
+      for (const value of values) trie.insert(value.of, value);
+      const buffer = new TextEncoder().encode(`/${name}/`);
+      let isDone = false;
+      const found = collected(() => isDone = trie.collectBytes(buffer, 1, buffer.length - 1, matches));
+      const hasLiterals = values.some(({ of }) => !hasWildcard(of));
+      assertEquals(isDone, !hasLiterals && buffer.length === name.length + 2);
+      if (isDone) byBytes++;
+      assertEquals(found, isDone ? collected(() => trie.collect(name, matches)) : []);
+      for (const value of values) trie.remove(value.of, value);
+    }),
+  );
+  assertGreater(byBytes, 10);
 });
