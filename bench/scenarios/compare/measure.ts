@@ -52,7 +52,8 @@ export async function runCompare(options: CompareOptions): Promise<CompareRun[]>
 }
 
 async function runRow(options: CompareOptions, row: CompareRow): Promise<CompareRun[]> {
-  const { rounds, core, tell } = options;
+  const { core, tell } = options;
+  const rounds = row.isLong ? 1 : options.rounds;
   const runs: CompareRun[] = [];
   const contestants = options.contestants.filter((contestant) => takesPart(contestant, row));
   await using stack = new AsyncDisposableStack();
