@@ -15,7 +15,7 @@ export const TOPICS: Curve = {
   about: "One publisher goes through more and more topics, beside 10,000 filters of others. What does not fit into " +
     "the caches any more is decoded, matched and judged anew for each message.",
   series: [CACHED, "no match cache"],
-  points: [1, 100, 10_000, 50_000, 200_000, 1_000_000],
+  points: [1, 100, 4_000, 10_000, 50_000, 200_000, 1_000_000],
   tinyPoint: 50,
   charts: [{
     id: "",
