@@ -73,8 +73,9 @@ function mixed(hash: number): number {
   return hash ^ (hash >>> 16);
 }
 
-/** A number by which to look up a Topic Name, or to choose some of all. Four bytes a step, as one multiplication per byte takes as long as all the rest of a PUBLISH. Each step and the final
- * mixing (of MurmurHash3, Appleby 2008) are reversible, so that no bit of the text is lost on the way. */
+/** A number by which to look up a Topic Name, or to choose some of all. Four bytes a step, as one multiplication per byte
+ * takes as long as all the rest of a PUBLISH. Each step and the final mixing (of MurmurHash3, Appleby 2008) are
+ * reversible, so that no bit of the text is lost on the way. */
 export function topicNameHash(buffer: Uint8Array, start: number, end: number): number {
   let hash = end - start;
   let at = start;
