@@ -30,6 +30,8 @@ export class ReadRounds {
   next(): Promise<void> | undefined {
     if (this.#next === undefined) return undefined;
     this.#waiting++;
+    // Also behind a round after which nobody has said anything: a reader that was held up comes without a read.
+    this.#startWatch();
     return this.#next.promise;
   }
 
@@ -44,6 +46,10 @@ export class ReadRounds {
   #wait(): void {
     this.#next ??= Promise.withResolvers();
     this.#wasFull = true;
+    this.#startWatch();
+  }
+
+  #startWatch(): void {
     if (this.#isWatching) return;
     this.#isWatching = true;
     setTimeout(this.#watch);

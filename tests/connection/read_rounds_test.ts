@@ -67,6 +67,15 @@ Deno.test("ReadRounds ends a round by itself when nothing else is there to be re
   assertEquals([isWriting, rounds.next()], [false, undefined]);
 });
 
+Deno.test("ReadRounds lets nobody wait behind a large round after which all are quiet", async () => {
+  const rounds = new ReadRounds(() => false);
+  pass(rounds, READS_OF_PASS_MAX);
+  await Promise.all(pass(rounds, READS_OF_PASS_MAX));
+  // Held up until now, by its subscribers: nothing was read that would end the round.
+  await rounds.next();
+  assertEquals(rounds.next(), undefined);
+});
+
 /** The timers of the rounds are done: a test leaves nothing behind. */
 async function quiet(rounds: ReadRounds, writesNoMore: () => void): Promise<void> {
   writesNoMore();
