@@ -3,7 +3,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { FlowResult } from "../bench/native/load_shape.ts";
-import { type Contestant, foreignPeer, peers, quetzals } from "../bench/scenarios/compare/contestants.ts";
+import { type Contestant, denoAlone, foreignPeer, peers, quetzals } from "../bench/scenarios/compare/contestants.ts";
 import { GENERATOR_NAMES, type LoadGenerator, openGenerator } from "../bench/scenarios/compare/generators.ts";
 import { PAGES, RESULTS, textIn, withText } from "../bench/scenarios/compare/kept.ts";
 import { type CompareRun, problemsOf, runCompare } from "../bench/scenarios/compare/measure.ts";
@@ -66,6 +66,18 @@ Deno.test("bench:compare: each variant and each peer that is installed delivers,
   for (const { contestant, rowId, value, problems, missing } of runs) {
     assertEquals(problems, [], `${rowId}, ${contestant}`);
     assert(missing !== undefined || value !== undefined, `${rowId}, ${contestant}`);
+  }
+});
+
+Deno.test("bench:compare: the relay that is no broker delivers in its rows, and takes part in no other", async () => {
+  const generator = (await generatorNamed("native") ?? await generatorNamed("typescript"))!;
+  const { rowIds } = denoAlone();
+  const rows = ROWS.filter(({ id }) => id === "one-0" || rowIds!.includes(id));
+  const runs = await runCompare({ ...QUIET, rows, protocols: PROTOCOLS, contestants: [denoAlone()], generator });
+  assertEquals(runs.map(({ rowId, protocol }) => [rowId, protocol]), rowIds!.map((id) => [id, "3.1.1"]));
+  for (const { rowId, value, problems } of runs) {
+    assertEquals(problems, [], rowId);
+    assert(value !== undefined, rowId);
   }
 });
 
@@ -185,6 +197,17 @@ Deno.test("bench:compare's tables show medians, ratios, and what is to be known 
     "|  | one |\n| --- | ---: |\n| row | 1 |",
   );
   assertEquals(peerTable(SUMMARY, "3.1.1", ["one-1"]).rows, []);
+});
+
+Deno.test("bench:compare shows what is Deno's own in a table of its own", () => {
+  const [row] = SUMMARY.rows;
+  const contestants = [...SUMMARY.contestants, { id: "deno", title: "Deno alone", version: "2.9.5", isOurs: false }];
+  const rows = [{ ...row, cells: { ...row.cells, deno: { value: 2_000_000, rounds: 3 } } }];
+  const tables = tablesOf({ ...SUMMARY, contestants, rows });
+  assertEquals(tables[0].columns, ["", "Quetzal 1.2.3", "Mosquitto 2.0.11", "Aedes 1.2.0", "× Mosquitto"]);
+  const { columns, rows: [cells] } = tables.at(-1)!;
+  assertEquals(columns, ["", "Quetzal 1.2.3", "Deno alone 2.9.5", "× Deno alone"]);
+  assertEquals(cells.slice(1), ["3,000,000", "2,000,000", "×1.50"]);
 });
 
 Deno.test("bench:compare takes the median of the rounds, with the broker's time of that round", () => {

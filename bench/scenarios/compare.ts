@@ -4,7 +4,7 @@
 import { parseArgs } from "node:util";
 import { NativeGenerator } from "../native/native_generator.ts";
 import { BrokerProcess } from "./broker_process.ts";
-import { type Contestant, foreignPeer, peers, projectVersion, quetzals } from "./compare/contestants.ts";
+import { type Contestant, denoAlone, foreignPeer, peers, projectVersion, quetzals } from "./compare/contestants.ts";
 import { GENERATOR_NAMES, openGenerator } from "./compare/generators.ts";
 import { keep, measuredOn, readKept } from "./compare/kept.ts";
 import { thisCommit, thisMachine } from "./compare/machine.ts";
@@ -32,7 +32,8 @@ Options:
   --protocols LIST   only these                                  (default ${PROTOCOLS}; 5.0+: with properties,
                      Topic Aliases and Subscription Identifiers)
   --brokers LIST     only these                                  (default all that are there: quetzal, quetzal-rules,
-                     quetzal-full, mosquitto, flashmq, aedes, and the names of --peer)
+                     quetzal-full, mosquitto, flashmq, aedes, the names of --peer, and deno: a relay
+                     on Deno.listen that is no broker)
   --flashmq PATH     FlashMQ takes part, too: the path of its program
   --peer NAME=HOST:PORT:PID  and a broker that already runs; again for another one; PID 0: unknown
   --generator NAME   ${
@@ -120,7 +121,7 @@ async function main(args: string[]): Promise<number> {
     }
     const { found, missing } = peers(options.flashmq);
     missing.forEach(tell);
-    const all = [...quetzals(), ...found, ...options.peer.map(foreignPeer)];
+    const all = [...quetzals(), ...found, denoAlone(), ...options.peer.map(foreignPeer)];
     contestants = chosen("brokers", options.brokers, all, ({ id }) => id);
   } catch (error) {
     if (!(error instanceof RangeError || error instanceof TypeError)) throw error;

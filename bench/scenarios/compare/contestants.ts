@@ -14,6 +14,8 @@ export interface Contestant {
   readonly protocols: readonly Protocol[];
   /** Has it already been running, and will it go on? */
   readonly isForeign: boolean;
+  /** Only these; left out: all that it can speak. */
+  readonly rowIds?: readonly string[];
   start(core: number | undefined): Promise<Running>;
 }
 
@@ -27,6 +29,9 @@ const HOST = "127.0.0.1";
 const ALL: readonly Protocol[] = ["3.1.1", "5.0", "5.0+"];
 const RULES = 300;
 const ACCOUNTS = 10;
+/** Rows in which the runtime needs more than the broker. */
+const RELAY_ROWS = ["thousand", "latency-0", "latency-1", "latency-idle", "connects", "idle-memory", "start"];
+const RELAY_MAIN = new URL("relay_main.ts", import.meta.url);
 const AEDES_MAIN = new URL("aedes_main.ts", import.meta.url);
 const PROJECT = new URL("../../../deno.json", import.meta.url);
 
@@ -69,9 +74,17 @@ export function peers(flashmq: string | undefined): { found: Contestant[]; missi
   }
   found.push({
     ...{ id: "aedes", title: "Aedes", version: aedesVersion(), isOurs: false, isForeign: false, protocols: ["3.1.1"] },
-    start: (core) => startAedes(core),
+    start: (core) => startDeno(AEDES_MAIN, core),
   });
   return { found, missing };
+}
+
+/** What of a row is Deno's own: a relay that is no broker. */
+export function denoAlone(): Contestant {
+  return {
+    ...{ id: "deno", title: "Deno alone", version: Deno.version.deno, isOurs: false, isForeign: false },
+    ...{ protocols: ["3.1.1"], rowIds: RELAY_ROWS, start: (core) => startDeno(RELAY_MAIN, core) },
+  };
 }
 
 /** @param text NAME=HOST:PORT:PID, of a broker that somebody else started and pinned; PID 0: unknown.
@@ -148,8 +161,8 @@ async function startFlashmq(program: string, core: number | undefined): Promise<
   return await launch(dir, { program, args: ["-c", `${dir}/flashmq.conf`], ready: undefined, saysOn: 0, port }, core);
 }
 
-async function startAedes(core: number | undefined): Promise<Running> {
-  const args = ["run", "-A", "--no-check", AEDES_MAIN.href];
+async function startDeno(main: URL, core: number | undefined): Promise<Running> {
+  const args = ["run", "-A", "--no-check", main.href];
   const ready = /^listening on (\d+)$/m;
   return await launch(await folder(), { program: Deno.execPath(), args, ready, saysOn: 0 }, core);
 }

@@ -81,7 +81,8 @@ function isStartedEachTime(row: CompareRow): boolean {
 }
 
 /** A process that somebody else started is not fresh, and nobody starts it. */
-function takesPart({ isOurs, isForeign }: Contestant, row: CompareRow): boolean {
+function takesPart({ isOurs, isForeign, rowIds }: Contestant, row: CompareRow): boolean {
+  if (rowIds?.includes(row.id) === false) return false;
   return (isOurs || row.isOwn !== true) && !(isForeign && isStartedEachTime(row));
 }
 

@@ -2,7 +2,7 @@
 
 import { barChart } from "../../charts/chart.ts";
 import { rowNamed, type Summary } from "./summary.ts";
-import { OURS, ratio, ratioText } from "./table.ts";
+import { FLOOR, OURS, ratio, ratioText } from "./table.ts";
 
 const REFERENCE = "mosquitto";
 /** The same broker has the same colour in each picture. */
@@ -15,7 +15,9 @@ export function pictureOf(summary: Summary): string | undefined {
   );
   if (rows.length === 0) return undefined;
   const reference = summary.contestants.find(({ id }) => id === REFERENCE)!;
-  const shown = summary.contestants.filter(({ id, isOurs }) => id === OURS || (!isOurs && id !== REFERENCE));
+  const shown = summary.contestants.filter(({ id, isOurs }) =>
+    id === OURS || (!isOurs && id !== REFERENCE && id !== FLOOR)
+  );
   const { cpu, system, deno } = summary.machine;
   return barChart({
     title: "How many times Mosquitto’s throughput",

@@ -17,20 +17,23 @@ const PROTOCOL_TITLES: Readonly<Record<Protocol, string>> = {
 };
 /** With these two the README is content. */
 export const OURS = "quetzal";
+export const FLOOR = "deno";
 export const REFERENCES = ["mosquitto", "flashmq"] as const;
 const NOTHING = "–";
 
-/** One for each protocol, and one of our own variants. */
+/** One for each protocol, one of our own variants, and one of what is Deno's own. */
 export function tablesOf(summary: Summary): Table[] {
   const tables = PROTOCOLS.map((protocol) => peerTable(summary, protocol, ROWS.map(({ id }) => id)));
-  return [...tables, variantTable(summary)].filter(({ rows }) => rows.length > 0);
+  return [...tables, variantTable(summary), floorTable(summary)].filter(({ columns, rows }) =>
+    columns.length > 1 && rows.length > 0
+  );
 }
 
 /** @param rowIds only these, in this order. */
 export function peerTable(summary: Summary, protocol: Protocol, rowIds: readonly string[]): Table {
   const rows = rowsFor(summary, protocol, rowIds).filter(({ row }) => !rowNamed(row).isOwn);
   const has = (id: string) => rows.some(({ cells }) => cells[id] !== undefined);
-  const columns = summary.contestants.filter(({ id, isOurs }) => has(id) && (id === OURS || !isOurs));
+  const columns = summary.contestants.filter(({ id, isOurs }) => has(id) && (id === OURS || !isOurs) && id !== FLOOR);
   const references = columns.filter(({ id }) => (REFERENCES as readonly string[]).includes(id));
   return {
     title: PROTOCOL_TITLES[protocol],
@@ -59,6 +62,21 @@ function variantTable(summary: Summary): Table {
         const times = id === OURS ? undefined : ratio(row, id, OURS);
         return times === undefined || rowNamed(row.row).isOwn ? text : `${text} (${ratioText(times)})`;
       }),
+    ]),
+  };
+}
+
+/** How much of what Quetzal needs a relay of a hundred lines needs as well. */
+function floorTable(summary: Summary): Table {
+  const columns = summary.contestants.filter(({ id }) => id === OURS || id === FLOOR);
+  const rows = rowsFor(summary, "3.1.1", ROWS.map(({ id }) => id)).filter(({ cells }) => cells[FLOOR] !== undefined);
+  return {
+    title: "Beside a relay on Deno.listen that is no broker, MQTT 3.1.1",
+    columns: ["", ...columns.map(titleOf), "× Deno alone"],
+    rows: rows.map((row) => [
+      rowTitle(row.row),
+      ...columns.map(({ id }) => cellText(row, row.cells[id])),
+      ratioText(ratio(row, OURS, FLOOR)),
     ]),
   };
 }
