@@ -82,7 +82,8 @@ export class BrokerProcess implements AsyncDisposable {
       this.startMs = performance.now() - beginMs;
       this.port = port ?? Number(found![1]);
     } catch (error) {
-      const said = this.#outputs.map(({ text }) => text).join("");
+      const logged = command.logFile === undefined ? "" : await Deno.readTextFile(command.logFile).catch(() => "");
+      const said = this.#outputs.map(({ text }) => text).join("") + logged;
       await this[Symbol.asyncDispose]();
       throw new Error(`${command.program} does not start:\n${said}`, { cause: error });
     }
@@ -128,6 +129,8 @@ export interface BrokerCommand {
   /** 0 = standard output, 1 = standard error. */
   readonly saysOn: 0 | 1;
   readonly port?: number;
+  /** Where its standard error goes, if that is not read here. */
+  readonly logFile?: string;
 }
 
 async function untilListening(port: number): Promise<undefined> {

@@ -106,16 +106,20 @@ async function launch(
   core: number | undefined,
   login: Pick<LoadPlace, "userName" | "password"> = {},
 ): Promise<Running> {
-  const process = await BrokerProcess.launch(folder, withManyFiles(command), core);
+  const process = await BrokerProcess.launch(folder, asService(command, folder), core);
   const { port, pid, startMs } = process;
   return { place: { port, pid, ...login }, startMs, [Symbol.asyncDispose]: () => process[Symbol.asyncDispose]() };
 }
 
-/** Thousands of connections are as many open files, and most systems allow 1,024 unless asked. The process id stays. */
-function withManyFiles(command: BrokerCommand): BrokerCommand {
+/** As its owner would run it. Thousands of connections are as many open files, and most systems allow 1,024 unless asked.
+ * The log goes into a file: to read it here takes a fifth of a storm of connects, on the same cores. The process id stays. */
+function asService(command: BrokerCommand, folder: string): BrokerCommand {
   if (Deno.build.os === "windows") return command;
-  const script = 'ulimit -n "$(ulimit -Hn)" 2>/dev/null; exec "$0" "$@"';
-  return { ...command, program: "sh", args: ["-c", script, command.program, ...command.args] };
+  const logFile = command.saysOn === 0 ? `${folder}/log` : undefined;
+  const env = { ...command.env, ...(logFile !== undefined && { LOG_FILE: logFile }) };
+  const script = 'ulimit -n "$(ulimit -Hn)" 2>/dev/null; exec "$0" "$@"' +
+    (logFile === undefined ? "" : ' 2>"$LOG_FILE"');
+  return { ...command, env, logFile, program: "sh", args: ["-c", script, command.program, ...command.args] };
 }
 
 async function folder(): Promise<string> {
