@@ -100,6 +100,18 @@ export function networkText({ words, prefixBits }: Network): string {
 /** What tells one host from another when they are counted: an IPv4 address, or the network of an IPv6 address (one host has all of its /64).
  * "2001:db8:0:1::5" → "2001:db8:0:1::/64"; anything else stays as it is. */
 export function addressKey(remoteHost: string): string {
+  if (remoteHost !== lastHost) {
+    lastKey = keyOfHost(remoteHost);
+    lastHost = remoteHost;
+  }
+  return lastKey;
+}
+
+/** Of one arrival several want to know, one after the other. */
+let lastHost = "";
+let lastKey = "";
+
+function keyOfHost(remoteHost: string): string {
   const words = parseNetwork(remoteHost)?.words;
   if (words === undefined) return remoteHost;
   if (words.length === 1) return [24, 16, 8, 0].map((shift) => words[0] >>> shift & 0xFF).join(".");

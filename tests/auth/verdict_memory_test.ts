@@ -1,6 +1,6 @@
 /** The memory of verdicts: keys, ages, bounds. @module */
 
-import { assertEquals, assertNotEquals } from "@std/assert";
+import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { VerdictMemory } from "../../src/auth/verdict_memory.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
@@ -15,6 +15,11 @@ Deno.test("VerdictMemory.keyOf() tells parts apart, and processes", () => {
   assertNotEquals(memory.keyOf("ab", "c"), memory.keyOf("a", "bc"));
   assertNotEquals(memory.keyOf("a1:b"), memory.keyOf("a", "b"));
   assertNotEquals(memory.keyOf("a"), make().memory.keyOf("a"));
+  const long = new Uint8Array(100_000).fill(97);
+  assertEquals(memory.keyOf("ä", long), memory.keyOf(new TextEncoder().encode("ä"), long));
+  assertNotEquals(memory.keyOf("ä", long), memory.keyOf("ä", long.subarray(1)));
+  assertThrows(() => memory.keyOf("half a pair: \ud800"), RangeError);
+  assertEquals(memory.keyOf("b"), memory.keyOf(Uint8Array.of(98)), "nothing of the one before is left");
 });
 
 Deno.test("VerdictMemory remembers right and wrong, for a while", () => {
