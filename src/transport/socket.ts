@@ -104,8 +104,7 @@ export class SocketListener<Conn extends { close(): void }> implements Listener 
   }
 }
 
-export class SocketStream implements ByteStream {
-  readonly #conn: Deno.Conn;
+export class SocketStream<Conn extends Deno.Conn = Deno.Conn> implements ByteStream {
   readonly #pace: ArrivalPace | undefined;
   readonly #round: number;
   /** Up to READS_OF_ARRIVAL_MAX. */
@@ -113,8 +112,12 @@ export class SocketStream implements ByteStream {
   #wasHeard = false;
 
   /** @param remotePort what tells connections of one host apart. @param pace of the door that it came through, if it did. */
-  constructor(conn: Deno.Conn, readonly remoteHost: string, readonly remotePort: number | string, pace?: ArrivalPace) {
-    this.#conn = conn;
+  constructor(
+    protected readonly conn: Conn,
+    readonly remoteHost: string,
+    readonly remotePort: number | string,
+    pace?: ArrivalPace,
+  ) {
     this.#pace = pace;
     this.#round = pace?.round ?? 0;
   }
@@ -131,22 +134,22 @@ export class SocketStream implements ByteStream {
     // Who reads again has heard something. To look at the first read's end instead takes two promises for each arrival.
     if (this.#reads === READS_OF_ARRIVAL_MAX) this.#pace?.othersTalk();
     else if (this.#reads++ > 0) this.#heard();
-    return this.#conn.read(into);
+    return this.conn.read(into);
   }
 
   write(bytes: Uint8Array): Promise<number> {
-    return this.#conn.write(bytes);
+    return this.conn.write(bytes);
   }
 
   endWriting(): void {
-    this.#conn.closeWrite().catch(() => {
+    this.conn.closeWrite().catch(() => {
       // The peer was faster; reading will tell.
     });
   }
 
   close(): void {
     this.#heard();
-    closeQuietly(this.#conn);
+    closeQuietly(this.conn);
   }
 
   #heard(): void {

@@ -150,3 +150,52 @@ Deno.test("TcpListener.close() ends serve() during its pause, too", async () => 
   await served;
   assertEquals(acceptor.failures, 1);
 });
+
+/** Notes what the writer asks of the sockets that it accepts, among their writes. */
+class WatchedAcceptor implements TcpAcceptor {
+  readonly calls: string[] = [];
+  readonly addr: Deno.NetAddr;
+
+  constructor(readonly inner: Deno.TcpListener, readonly refusal?: Error) {
+    this.addr = inner.addr;
+  }
+
+  async accept(): Promise<Deno.TcpConn> {
+    const conn = await this.inner.accept();
+    const write = conn.write.bind(conn);
+    conn.write = (bytes) => {
+      this.calls.push(`write ${bytes.length}`);
+      return write(bytes);
+    };
+    const setNoDelay = conn.setNoDelay.bind(conn);
+    conn.setNoDelay = (noDelay) => {
+      this.calls.push(`setNoDelay ${noDelay}`);
+      if (this.refusal !== undefined) throw this.refusal;
+      setNoDelay(noDelay);
+    };
+    return conn;
+  }
+
+  close(): void {
+    this.inner.close();
+  }
+}
+
+for (const refusal of [undefined, new Error("Invalid argument (os error 22)")]) {
+  const how = refusal === undefined ? "" : ", and goes on where the system refuses";
+  Deno.test(`A TCP stream lets nothing wait from its second write on${how}`, async () => {
+    const acceptor = new WatchedAcceptor(Deno.listen({ hostname: "127.0.0.1", port: 0 }), refusal);
+    const listener = new TcpListener(acceptor);
+    const { promise, resolve } = Promise.withResolvers<ByteStream>();
+    const served = listener.serve(resolve, raise);
+    const client = await connectTcp("127.0.0.1", portOf(listener));
+    const server = await promise;
+    for (const count of [1, 2, 3]) {
+      await writeAll(server, new Uint8Array(count));
+      await readBytes(client, count);
+    }
+    assertEquals(acceptor.calls, ["write 1", "setNoDelay true", "write 2", "write 3"]);
+    for (const end of [client, server, listener]) end.close();
+    await served;
+  });
+}
