@@ -2,10 +2,12 @@
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { Change } from "./change.ts";
+import type { EndedSessions } from "./ended_sessions.ts";
 import { PackedReader } from "./packed_bytes.ts";
 
 export class BatchCommit {
   readonly #database: DatabaseSync;
+  readonly #ended: EndedSessions;
   readonly #run: { readonly [change: number]: (reader: PackedReader) => void };
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
@@ -13,8 +15,9 @@ export class BatchCommit {
   readonly #setClock: StatementSync;
 
   /** @param isLogSynced each commit is synced before the next one is written: noted for those that check the log. */
-  constructor(database: DatabaseSync, isLogSynced: boolean) {
+  constructor(database: DatabaseSync, ended: EndedSessions, isLogSynced: boolean) {
     this.#database = database;
+    this.#ended = ended;
     const prepare = (sql: string) => database.prepare(sql);
     this.#begin = prepare("BEGIN IMMEDIATE");
     this.#commit = prepare("COMMIT");
@@ -23,13 +26,14 @@ export class BatchCommit {
       `INSERT INTO clock VALUES (1, ?, ?, ${isLogSynced ? 1 : 0}) ON CONFLICT DO UPDATE SET
         store_ms = excluded.store_ms, machine_ms = excluded.machine_ms, log_is_synced = excluded.log_is_synced`,
     );
-    this.#run = changesOf(prepare);
+    this.#run = changesOf(prepare, ended);
   }
 
   /** @throws as SQLite does, when nothing of the batch was kept: it may be tried again. */
   commit(batch: Uint8Array): void {
     const reader = new PackedReader(batch);
     this.#begin.run();
+    this.#ended.beginBatch();
     try {
       this.#setClock.run(reader.float64(), reader.float64());
       while (!reader.isAtEnd) this.#run[reader.uint8()](reader);
@@ -42,7 +46,10 @@ export class BatchCommit {
   }
 }
 
-function changesOf(prepare: (sql: string) => StatementSync): { [change: number]: (reader: PackedReader) => void } {
+function changesOf(
+  prepare: (sql: string) => StatementSync,
+  ended: EndedSessions,
+): { [change: number]: (reader: PackedReader) => void } {
   const putBody = prepare("INSERT OR IGNORE INTO body VALUES (?, ?)");
   const putOutgoing = prepare(`
     INSERT INTO outgoing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
@@ -60,12 +67,6 @@ function changesOf(prepare: (sql: string) => StatementSync): { [change: number]:
       user_name = excluded.user_name, remote_host = excluded.remote_host, is_connected = excluded.is_connected,
       session_expiry_interval = excluded.session_expiry_interval, expires_at_ms = excluded.expires_at_ms,
       will = excluded.will, will_delay_interval = excluded.will_delay_interval, will_due_at_ms = excluded.will_due_at_ms`);
-  const deleteSession = [
-    "DELETE FROM outgoing WHERE session = ?",
-    "DELETE FROM subscription WHERE session = ?",
-    "DELETE FROM incoming_qos2 WHERE session = ?",
-    "DELETE FROM session WHERE key = ?",
-  ].map(prepare);
   const putSubscription = prepare("INSERT OR REPLACE INTO subscription VALUES (?, ?, ?, ?, ?, ?)");
   const deleteSubscription = prepare("DELETE FROM subscription WHERE session = ? AND full_filter = ?");
   const putIncomingQoS2 = prepare("INSERT OR IGNORE INTO incoming_qos2 VALUES (?, ?)");
@@ -120,10 +121,7 @@ function changesOf(prepare: (sql: string) => StatementSync): { [change: number]:
         ...willOf(reader),
       );
     },
-    [Change.DeleteSession]: (reader) => {
-      const key = reader.float64();
-      for (const statement of deleteSession) statement.run(key);
-    },
+    [Change.DeleteSession]: (reader) => ended.delete(reader.float64()),
     [Change.PutSubscription]: (reader) =>
       putSubscription.run(
         reader.float64(),

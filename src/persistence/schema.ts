@@ -12,7 +12,14 @@ export type MigrationStep = (database: DatabaseSync) => void;
 
 export const MIGRATION_STEPS: readonly MigrationStep[] = [
   (database) => database.exec(VERSION_1),
+  (database) => database.exec(VERSION_2),
 ];
+
+const VERSION_2 = `
+-- Sessions that are gone, and have messages in "outgoing" that are still to be deleted (ended_sessions.ts).
+CREATE TABLE ended_session (
+  key INTEGER PRIMARY KEY
+)`;
 
 const VERSION_1 = `
 -- The last time at which something was written: the store's own, and what the machine's clock said then.

@@ -27,8 +27,13 @@ const RULES: readonly Rule[] = [
   },
   {
     broken: "outgoing messages without a session (session %)",
-    rows: `FROM outgoing ${NO_SESSION}`,
+    rows: `FROM outgoing ${NO_SESSION} AND session NOT IN (SELECT key FROM ended_session)`,
     example: "session",
+  },
+  {
+    broken: "sessions that have ended, and are there (session %)",
+    rows: "FROM ended_session WHERE key IN (SELECT key FROM session)",
+    example: "key",
   },
   {
     broken: "incoming QoS 2 identifiers without a session (session %)",

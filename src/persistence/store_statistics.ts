@@ -69,6 +69,9 @@ export interface QueueStatistics {
   readonly oldestReceivedAtMs: number | null;
 }
 
+/** Not of a session that has ended (ended_sessions.ts). */
+const IS_KEPT = "session NOT IN (SELECT key FROM ended_session)";
+
 export function readStatistics(store: StoreFile, machineMs: number): StoreStatistics {
   const { database } = store;
   const number = (sql: string) => numberOf(database, sql);
@@ -85,7 +88,7 @@ export function readStatistics(store: StoreFile, machineMs: number): StoreStatis
     subscriptions: number("SELECT count(*) FROM subscription"),
     messages: database.prepare(
       `SELECT coalesce(sum(state = 0), 0) AS queued, coalesce(sum(state <> 0), 0) AS inFlight,
-         coalesce(sum(message_bytes), 0) AS bytes FROM outgoing`,
+         coalesce(sum(message_bytes), 0) AS bytes FROM outgoing WHERE ${IS_KEPT}`,
     ).get() as unknown as StoreStatistics["messages"],
     bodies: database.prepare("SELECT count(*) AS count, coalesce(sum(length(message)), 0) AS bytes FROM body")
       .get() as unknown as StoreStatistics["bodies"],
@@ -95,7 +98,7 @@ export function readStatistics(store: StoreFile, machineMs: number): StoreStatis
       `SELECT coalesce(sum(is_connected), 0) AS held, coalesce(sum(NOT is_connected), 0) AS delayed
        FROM session WHERE will IS NOT NULL`,
     ).get() as unknown as StoreStatistics["wills"],
-    queuesTotal: number("SELECT count(DISTINCT session) FROM outgoing"),
+    queuesTotal: number(`SELECT count(DISTINCT session) FROM outgoing WHERE ${IS_KEPT}`),
     queues: readQueues(database),
   };
 }
@@ -127,7 +130,7 @@ function readQueues(database: DatabaseSync): QueueStatistics[] {
   const largest = database.prepare(`
     SELECT client_id AS clientId, session, messages, bytes, oldest FROM (
       SELECT session, count(*) AS messages, sum(message_bytes) AS bytes, min(position) AS oldest
-      FROM outgoing GROUP BY session ORDER BY messages DESC, session LIMIT ${QUEUES_SHOWN_MAX}
+      FROM outgoing WHERE ${IS_KEPT} GROUP BY session ORDER BY messages DESC, session LIMIT ${QUEUES_SHOWN_MAX}
     ) JOIN session ON session.key = session ORDER BY messages DESC, session`).all();
   const oldest = database.prepare(`
     SELECT coalesce(outgoing.message, body.message) AS message

@@ -2,6 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import { BatchCommit } from "./batch_commit.ts";
+import { EndedSessions } from "./ended_sessions.ts";
 import { checkIntegrity, isDamage } from "./integrity.ts";
 import { checkLog, syncLog } from "./log_check.ts";
 import { migrate, numberOf } from "./schema.ts";
@@ -26,6 +27,8 @@ const thread = self as unknown as Thread;
 
 let database: DatabaseSync;
 let batchCommit: BatchCommit;
+let ended: EndedSessions;
+let sweepTimer: ReturnType<typeof setTimeout> | undefined;
 let reader: StoreReader;
 /** SQL to execute when the first commit is done. */
 let afterFirstCommit: string | undefined;
@@ -71,11 +74,15 @@ function open(file: string, durability: "full" | "normal"): void {
   // What a power failure left behind the end of a log that was not synced would be taken for proof of damage later.
   const isLogSynced = durability === "full" && (!hasHole || beginLogAnew(file));
   if (durability === "normal") afterFirstCommit = "PRAGMA synchronous = NORMAL; PRAGMA fullfsync = OFF";
-  batchCommit = new BatchCommit(database, isLogSynced);
+  ended = new EndedSessions(database, (sweep) => sweepTimer = setTimeout(sweep, 0));
+  batchCommit = new BatchCommit(database, ended, isLogSynced);
   reader = new StoreReader(database);
   thread.postMessage({
     kind: "opened",
-    lastSessionKey: numberOf(database, "SELECT coalesce(max(key), 0) FROM session"),
+    lastSessionKey: numberOf(
+      database,
+      "SELECT coalesce(max(key), 0) FROM (SELECT key FROM session UNION ALL SELECT key FROM ended_session)",
+    ),
     lastBodyKey: numberOf(database, "SELECT coalesce(max(key), 0) FROM body"),
     clock: database.prepare("SELECT store_ms AS storeMs, machine_ms AS machineMs FROM clock").get() as unknown as
       | ClockMark
@@ -107,6 +114,7 @@ function commit(batch: Uint8Array<ArrayBuffer>): void {
   if (afterFirstCommit !== undefined) database.exec(afterFirstCommit);
   afterFirstCommit = undefined;
   thread.postMessage({ kind: "committed", batch }, [batch.buffer]);
+  ended.sweepLater();
 }
 
 /** On a small disk the log may fill what is free with pages that are long out of date: written back into the file, they
@@ -133,6 +141,7 @@ function close(): void {
 
 function letGo(): void {
   loading = undefined;
+  clearTimeout(sweepTimer);
   try {
     database.close(); // and what is in the log goes into the file
   } catch { /* It was never opened, is closed, or the disk is gone: what was committed is safe in the log. */ }

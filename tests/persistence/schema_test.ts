@@ -27,6 +27,7 @@ Deno.test("migrate() makes the tables of the present version in an empty file, o
   assertEquals(tables, [
     "body",
     "clock",
+    "ended_session",
     "incoming_qos2",
     "outgoing",
     "retained",

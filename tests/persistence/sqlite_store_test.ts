@@ -145,6 +145,32 @@ Deno.test("a retained message that sessions wait for shares its body with them, 
   assertEquals(folder.count("body"), 0);
 });
 
+Deno.test("what an earlier broker has left of a session that ended is nobody's, and goes", async () => {
+  await using folder = await Folder.open();
+  for (const clientId of ["stays", "ends"]) {
+    folder.store.putSession({ ...SESSION, clientId });
+    for (let position = 1; position <= 3; position++) {
+      folder.store.putOutgoing(clientId, outgoing(position, message(9)));
+    }
+  }
+  await folder.commit();
+  await folder.store.close();
+  {
+    // As a crash leaves it between two slices.
+    using database = new DatabaseSync(`${folder.path}/quetzal.sqlite`);
+    database.exec("DELETE FROM session WHERE client_id = 'ends'; INSERT INTO ended_session VALUES (2)");
+  }
+  const found: string[] = [];
+  await folder.open({ ...IGNORE, session: ({ clientId }) => found.push(clientId) });
+  assertEquals(found, ["stays"]);
+  folder.store.putSession({ ...SESSION, clientId: "ends" });
+  folder.store.putOutgoing("ends", outgoing(1, message(9)));
+  await folder.commit();
+  // The thread deletes behind the batch, and must not take the new session's for those of the old one.
+  while (folder.count("ended_session") > 0) await folder.commit();
+  assertEquals(["outgoing", "outgoing WHERE session = 3"].map((rows) => folder.count(rows)), [4, 1]);
+});
+
 Deno.test("what comes and goes before the disk is asked costs no commit", async () => {
   await using folder = await Folder.open();
   const { store } = folder;

@@ -60,9 +60,22 @@ Deno.test("checkStore() finds nothing wrong with a store as the broker leaves it
   assertEquals(check(parent), []);
 });
 
+Deno.test("the store's tools pass over what a session that has ended still has in the file", () => {
+  using parent = new TemporaryFolder();
+  makeStoreFile(parent.storeFile, { sessions: 3, messages: 2 });
+  const { messages, queuesTotal } = statistics(parent, 6_000);
+  change(parent, "UPDATE outgoing SET session = 9 WHERE session = 3");
+  change(parent, "INSERT INTO ended_session VALUES (9)");
+  assertEquals(check(parent), []);
+  const found = statistics(parent, 6_000);
+  assertEquals([found.messages.bytes, found.queuesTotal], [messages.bytes * 2 / 3, queuesTotal - 1]);
+  assertEquals(found.queues.map(({ clientId }) => clientId), ["client-1", "client-2"]);
+});
+
 const BROKEN: [string, string][] = [
   ["INSERT INTO subscription VALUES (9, 'a', 0, 0, 0, 0)", "1 subscriptions without a session (session such as 9)"],
   ["DELETE FROM session WHERE key = 2", "outgoing messages without a session (session such as 2)"],
+  ["INSERT INTO ended_session VALUES (2)", "1 sessions that have ended, and are there (session such as 2)"],
   ["INSERT INTO incoming_qos2 VALUES (8, 1)", "1 incoming QoS 2 identifiers without a session (session such as 8)"],
   ["UPDATE outgoing SET body = 3 WHERE body = 7", "2 outgoing messages whose body is missing (body such as 3)"],
   ["DELETE FROM body", "1 retained messages whose body is missing (body such as 7)"],
@@ -369,7 +382,7 @@ Deno.test("readStatistics() counts what is there", () => {
   const found = statistics(parent, 6_000);
   assertEquals(found.file, parent.storeFile);
   assertEquals(found.isBrokerRunning, false);
-  assertEquals(found.schemaVersion, 1);
+  assertEquals(found.schemaVersion, MIGRATION_STEPS.length);
   assertEquals(found.fileBytes, found.pages * found.pageBytes);
   assertEquals(found.sessions, {
     total: 12,
