@@ -32,6 +32,6 @@ export interface ClientDeparture {
 export interface ClientJournal {
   connected(arrival: ClientArrival): void;
   disconnected(departure: ClientDeparture): void;
-  /** Now and then, of those that are connected and have sent something since. */
+  /** Now and then, of some of those that are connected and have sent something since: at most a hundred in a second. */
   acted(clientId: string, lastAction: string, lastActionAtMs: number): void;
 }

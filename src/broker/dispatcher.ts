@@ -20,7 +20,7 @@ import { handleDisconnect } from "./handle_disconnect.ts";
 import { handlePublish } from "./handle_publish.ts";
 import { handleSubscribe } from "./handle_subscribe.ts";
 import { handleUnsubscribe } from "./handle_unsubscribe.ts";
-import { JOURNAL_INTERVAL_MS, noteActions } from "./journal.ts";
+import { ActionRound } from "./journal.ts";
 import { type LoadReport, loadStore } from "./load_store.ts";
 import { checkReadings, handleReadAgain, handleReadBack } from "./read_back.ts";
 import { handleRightsChanged } from "./rights.ts";
@@ -36,7 +36,7 @@ export class Dispatcher {
   #isHandling = false;
   #sys: SysTopics | undefined = undefined;
   #sysDueMs = Infinity;
-  #journalDueMs = 0;
+  readonly #actionRound = new ActionRound();
   readonly #storeTrouble: StoreTrouble;
 
   /** @param setTimer calls back after `delayMs`, in a turn of its own. */
@@ -273,12 +273,6 @@ export class Dispatcher {
     if (this.#storeTrouble.check()) this.#sys?.updateTrouble();
   }
 
-  #noteActions(): void {
-    if (this.#broker.turn.monotonicMs < this.#journalDueMs) return;
-    this.#journalDueMs = this.#broker.turn.monotonicMs + JOURNAL_INTERVAL_MS;
-    noteActions(this.#broker);
-  }
-
   #handleEvent(event: BrokerEvent): void {
     const broker = this.#broker;
     switch (event.kind) {
@@ -306,7 +300,7 @@ export class Dispatcher {
         broker.wheel.advance(broker.turn.monotonicMs);
         this.#checkStore();
         checkReadings(broker);
-        this.#noteActions();
+        this.#actionRound.goOn(broker);
         if (broker.turn.monotonicMs < this.#sysDueMs) return;
         this.#sysDueMs = broker.turn.monotonicMs + broker.settings.sysIntervalS * 1000;
         return this.#sys!.update();

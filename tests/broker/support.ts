@@ -2,6 +2,7 @@
 
 import { AllowAll, AnonymousAuthenticator } from "../../src/auth/allow_anonymous.ts";
 import type { Identity } from "../../src/auth/authorizer.ts";
+import type { ClientJournal } from "../../src/auth/client_journal.ts";
 import type { BrokerParts } from "../../src/broker/broker.ts";
 import { BrokerLog } from "../../src/broker/broker_log.ts";
 import type { Connection } from "../../src/broker/connection.ts";
@@ -109,6 +110,7 @@ export async function makeDispatcher(
   limits: Partial<Limits> = {},
   sysIntervalS = 0,
   store: Store = new MemoryStore(),
+  journal?: ClientJournal,
 ): Promise<DispatcherUnderTest> {
   const clock = new FakeClock();
   const traffic = new Traffic();
@@ -118,7 +120,7 @@ export async function makeDispatcher(
     ends = [];
     for (const end of due) end();
   };
-  const parts = { ...partsOf(clock, store, limits, sysIntervalS), traffic };
+  const parts = { ...partsOf(clock, store, limits, sysIntervalS), traffic, journal };
   const dispatcher = new Dispatcher(
     { ...parts, scheduler: { endOfTurn: (callback) => void ends.push(callback) } },
     () => {},
