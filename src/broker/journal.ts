@@ -17,7 +17,7 @@ const PART_LOOKS = 1_000;
 /** What the register writes in one batch. */
 const PART_NOTES = 100;
 /** Between two notes of one Client, at least. */
-const ACTION_INTERVAL_MS = 10_000;
+const ACTION_INTERVAL_MS = 60_000;
 /** The same while it does nothing but PINGREQ. */
 const PINGREQ_INTERVAL_MS = 3_600_000;
 

@@ -178,7 +178,7 @@ export const ACCOUNT_COMMANDS = {
     about: "list the clients that were here, as the register has them",
     details: [
       "A running broker writes the register with a short delay: who comes and leaves within seconds; what those did last",
-      "who stay, a hundred of them in a second, and once an hour of one that does nothing but PINGREQ.",
+      "who stay once a minute, at most a hundred of them in a second, and PINGREQ once an hour.",
     ],
     options: PLACE_OPTIONS,
     example: "client list --json",

@@ -46,18 +46,18 @@ function ping({ dispatcher }: DispatcherUnderTest, connection: Connection): void
   dispatcher.received(connection, { type: PacketType.Pingreq });
 }
 
-Deno.test("the journal hears what a Client did last, once in ten seconds, with the time of it", async () => {
+Deno.test("the journal hears what a Client did last, once in a minute, with the time of it", async () => {
   const { broker, journal } = await brokerWithJournal();
   const { connection } = broker.connect("sensor-1");
   const wallMs = broker.clock.wallMs();
-  broker.pass(9 * SECOND_MS);
+  broker.pass(59 * SECOND_MS);
   broker.publish(connection, "a/topic", "1");
   broker.pass(500);
   assertEquals(journal.takeActions(), [], "it has come a moment ago");
   broker.pass(2 * SECOND_MS);
   assertEquals(journal.takeActions(), ["sensor-1 PUBLISH"]);
-  assertEquals(journal.actionTimesMs, [wallMs + 9 * SECOND_MS]);
-  broker.pass(60 * SECOND_MS);
+  assertEquals(journal.actionTimesMs, [wallMs + 59 * SECOND_MS]);
+  broker.pass(120 * SECOND_MS);
   broker.pass(2 * SECOND_MS);
   assertEquals(journal.takeActions(), [], "it has done nothing since");
   broker.subscribe(connection, "a/topic");
@@ -79,9 +79,9 @@ Deno.test("a PINGREQ is no news, but for once in an hour; what comes before it, 
   broker.pass(SECOND_MS);
   assertEquals(journal.takeActions(), ["sensor-1 PINGREQ"]);
   broker.publish(connection, "a/topic", "1");
-  broker.pass(30 * SECOND_MS);
+  broker.pass(90 * SECOND_MS);
   ping(broker, connection);
-  broker.pass(30 * SECOND_MS);
+  broker.pass(90 * SECOND_MS);
   assertEquals(journal.takeActions(), ["sensor-1 PUBLISH"]);
   const lastMs = broker.clock.wallMs();
   ping(broker, connection);
@@ -94,7 +94,7 @@ Deno.test("a PINGREQ is no news, but for once in an hour; what comes before it, 
 Deno.test("ten thousand Clients that act at once are noted a hundred in a second, each once, whoever comes and goes", async () => {
   const { broker, journal } = await brokerWithJournal();
   const connections = Array.from({ length: 10_000 }, (_, index) => broker.connect(`sensor-${index}`).connection);
-  broker.pass(20 * SECOND_MS);
+  broker.pass(90 * SECOND_MS);
   for (const connection of connections) broker.publish(connection, "a/topic", "1");
   const noted = new Set<string>();
   for (let second = 0; second < 105; second++) {
@@ -116,7 +116,7 @@ Deno.test("ten thousand Clients that act at once are noted a hundred in a second
 Deno.test("among ten thousand Clients that only ping, the one that acts is noted within ten seconds more", async () => {
   const { broker, journal } = await brokerWithJournal();
   const connections = Array.from({ length: 10_000 }, (_, index) => broker.connect(`sensor-${index}`).connection);
-  broker.pass(20 * SECOND_MS);
+  broker.pass(90 * SECOND_MS);
   for (const connection of connections) ping(broker, connection);
   broker.publish(connections[9_000], "a/topic", "1");
   for (let second = 0; second < 11; second++) broker.pass(SECOND_MS);
