@@ -29,6 +29,9 @@ const FLUSH_DELAY_MS = 1000;
 const COMPLAINT_MS = 60_000;
 /** Clients that are read and written together: more would be faster, and hold up messages for longer than 5 ms. */
 const CLIENTS_AT_ONCE = 100;
+/** Clients that are sorted together: neighbours share pages of the file, which are written whole with each batch. As many as
+ * are sorted in some 3 ms; all of a storm of ten thousand, in any order, write 20 instead of 140 MiB. */
+const CLIENTS_SORTED = 5000;
 const REMOVED_AT_ONCE = 200;
 const BROKER_ENDED = "the broker ended";
 
@@ -109,9 +112,12 @@ export class ClientRegister implements ClientJournal {
     try {
       this.#count ??= await this.#takeOver();
       // What comes meanwhile is for the next time.
-      for (let left = this.#notes.size; left > 0; left -= CLIENTS_AT_ONCE) {
-        await this.#writeSome(this.#notes.take(Math.min(left, CLIENTS_AT_ONCE)));
-        await this.#removeOldest();
+      for (let left = this.#notes.size; left > 0; left -= CLIENTS_SORTED) {
+        const clientIds = this.#notes.oldest(Math.min(left, CLIENTS_SORTED)).sort();
+        for (let at = 0; at < clientIds.length; at += CLIENTS_AT_ONCE) {
+          await this.#writeSome(this.#notes.take(clientIds.slice(at, at + CLIENTS_AT_ONCE)));
+          await this.#removeOldest();
+        }
       }
       this.#complainOfDropped();
     } catch (error) {

@@ -78,15 +78,26 @@ export class ClientNotes {
     });
   }
 
-  /** Takes the oldest ones out, arrivals and departures first. */
-  take(count: number): Map<string, ClientNote> {
-    const taken = new Map<string, ClientNote>();
+  /** Whose are the oldest ones, arrivals and departures first. */
+  oldest(count: number): string[] {
+    const clientIds: string[] = [];
     for (const notes of [this.#moves, this.#acts]) {
-      for (const [clientId, note] of notes) {
-        if (taken.size >= count) return taken;
-        taken.set(clientId, note);
-        this.#remove(clientId, note);
+      for (const clientId of notes.keys()) {
+        if (clientIds.length >= count) return clientIds;
+        clientIds.push(clientId);
       }
+    }
+    return clientIds;
+  }
+
+  /** Takes those out that are still there. */
+  take(clientIds: readonly string[]): Map<string, ClientNote> {
+    const taken = new Map<string, ClientNote>();
+    for (const clientId of clientIds) {
+      const note = this.#get(clientId);
+      if (note === undefined) continue;
+      taken.set(clientId, note);
+      this.#remove(clientId, note);
     }
     return taken;
   }

@@ -398,19 +398,47 @@ Deno.test("ClientNotes stay within their bound: what Clients did is dropped befo
   const notes = new ClientNotes(10_000);
   for (let number = 0; number < 10; number++) notes.acted(`actor-${number}`, "PUBLISH", number);
   for (let number = 0; number < 10; number++) notes.connected(arrival(`sensor-${number}`, number));
-  const ids = [...notes.take(100).keys()];
+  const ids = [...notes.take(notes.oldest(100)).keys()];
   assertEquals(ids.filter((id) => id.startsWith("sensor")).length, 10);
   assertEquals(ids.length + notes.dropped, 20);
   assert(!ids.includes("actor-0"), "the oldest goes first");
   assertEquals(notes.size, 0);
   for (let number = 0; number < 1000; number++) notes.connected(arrival(`${number}${"i".repeat(1000)}`, number));
-  const left = [...notes.take(1000).keys()];
+  const left = [...notes.take(notes.oldest(1000)).keys()];
   assertEquals(
     left,
     [`996${"i".repeat(1000)}`, `997${"i".repeat(1000)}`, `998${"i".repeat(1000)}`, `999${"i".repeat(1000)}`]
       .slice(-left.length),
   );
   assert(left.length >= 3);
+});
+
+Deno.test("ClientNotes tell the oldest of those who came and left before those who only did something", () => {
+  const notes = new ClientNotes();
+  notes.acted("actor", "PUBLISH", 1);
+  notes.connected(arrival("sensor-2", 2));
+  notes.connected(arrival("sensor-1", 3));
+  assertEquals(notes.oldest(2), ["sensor-2", "sensor-1"]);
+  assertEquals(notes.oldest(9), ["sensor-2", "sensor-1", "actor"]);
+  assertEquals([...notes.take(["sensor-1", "nobody"]).keys()], ["sensor-1"]);
+  assertEquals([notes.oldest(9), notes.size], [["sensor-2", "actor"], 2]);
+});
+
+Deno.test("ClientRegister writes Clients that came in any order in the order of their records", async () => {
+  using folder = new RegisterFolder();
+  const { store, register } = await folder.register();
+  const read: string[] = [];
+  const getMany = store.kv.getMany.bind(store.kv);
+  store.kv.getMany = (keys) => {
+    read.push(...keys.map(([, clientId]) => String(clientId)));
+    return getMany(keys);
+  };
+  const ids = Array.from({ length: 1000 }, (_, index) => `sensor-${index * 7919 % 1000}`);
+  for (const id of ids) register.connected(arrival(id, 100));
+  await register.flush();
+  assertEquals(read, ids.toSorted());
+  assertEquals(await idsOf(store), ids.toSorted());
+  await register.close();
 });
 
 Deno.test("ClientRegister says how much it has missed when the store was too slow", async () => {
