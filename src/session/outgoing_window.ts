@@ -197,12 +197,15 @@ export class OutgoingWindow {
     return this.#open.inOrder();
   }
 
-  /** @returns 0 when none is free. */
+  /** Passes over those whose place is taken, unless that is so of all that are free: then the table has to grow.
+   * @returns 0 when none is free. */
   #acquireIdentifier(): number {
-    let packetIdentifier = this.#identifiers.acquire();
+    const first = this.#identifiers.acquire();
+    let packetIdentifier = first;
     while (packetIdentifier !== 0 && !this.#open.hasPlaceFor(packetIdentifier)) {
       this.#identifiers.release(packetIdentifier);
       packetIdentifier = this.#identifiers.acquire();
+      if (packetIdentifier === first) break;
     }
     return packetIdentifier;
   }

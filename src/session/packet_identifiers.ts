@@ -49,10 +49,11 @@ export class PacketIdentifiers {
   /** @returns a free identifier, or 0 when all 65,535 are in use. */
   acquire(use: IdentifierUse = IdentifierUse.Kept): number {
     if (this.#inUse === IDENTIFIER_MAX) return 0;
-    let candidate = this.#last;
-    do {
-      candidate = candidate === IDENTIFIER_MAX ? 1 : candidate + 1;
-    } while (!this.#take(candidate, use));
+    let candidate = after(this.#last);
+    while (!this.#take(candidate, use)) {
+      // A page that is full is passed in one step: a Client that leaves all but one unanswered must not cost 65,535.
+      candidate = after(this.#pageOf(candidate)!.inUse < PAGE_SIZE ? candidate : candidate | (PAGE_SIZE - 1));
+    }
     this.#last = candidate;
     return candidate;
   }
@@ -100,10 +101,9 @@ export class PacketIdentifiers {
 
   /** @returns false if it is in use. */
   #take(packetIdentifier: number, use: IdentifierUse): boolean {
-    const index = packetIdentifier >>> PAGE_SHIFT;
-    const current = this.#current;
-    const page = current !== undefined && current.index === index ? current : this.#turnTo(index);
-    if (page.uses[packetIdentifier & (PAGE_SIZE - 1)] !== IdentifierUse.Free) return false;
+    const known = this.#pageOf(packetIdentifier);
+    if (known !== undefined && known.uses[packetIdentifier & (PAGE_SIZE - 1)] !== IdentifierUse.Free) return false;
+    const page = known !== undefined && known === this.#current ? known : this.#turnTo(packetIdentifier >>> PAGE_SHIFT);
     page.uses[packetIdentifier & (PAGE_SIZE - 1)] = use;
     page.inUse++;
     this.#inUse++;
@@ -127,4 +127,9 @@ export class PacketIdentifiers {
     page.index = index;
     return this.#current = page;
   }
+}
+
+/** 0 is none. */
+function after(packetIdentifier: number): number {
+  return packetIdentifier === IDENTIFIER_MAX ? 1 : packetIdentifier + 1;
 }

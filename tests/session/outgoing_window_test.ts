@@ -190,6 +190,19 @@ Deno.test("[MQTT-2.2.1-4] kept and unkept messages never share an identifier", (
   assertEquals(identifiers.size, 1_000);
 });
 
+Deno.test("OutgoingWindow.open() finds an identifier when those that are free would all have the same place", () => {
+  const window = new OutgoingWindow();
+  window.resume(65_535);
+  for (let i = 0; i < 65_535; i++) window.openUnkept(1);
+  // A multiple of all sizes that the table has before it knows all identifiers.
+  for (const packetIdentifier of [1, 1 + 2 ** 15, 1 + 2 ** 14, 1 + 2 ** 13]) {
+    assertEquals(window.finishUnkept(packetIdentifier, IdentifierUse.AwaitingPuback), true);
+    const message = outgoing("a");
+    assertEquals([window.open(message), message.packetIdentifier], [true, packetIdentifier]);
+  }
+  assertEquals([window.sendQuota, window.values().length, window.size], [0, 4, 65_535]);
+});
+
 Deno.test("a session with unkept messages cannot be resumed", () => {
   const window = new OutgoingWindow();
   window.resume(10);
