@@ -52,7 +52,8 @@ export async function readConnection(
       writeTurn.settle();
       const round = writeTurn.readRounds.next();
       if (round !== undefined) await round;
-      if (writer.hasEnded) break;
+      // An early read is waited for also then: until it has ended, the transport may write to the buffer.
+      if (writer.hasEnded && early === undefined) break;
       let count: number | null;
       try {
         count = await (early?.count ?? stream.read(decoder.room()));

@@ -5,7 +5,7 @@ import { ApplicationMessage, type ControlPacket, Decoder, PacketType, ReasonCode
 import { READS_OF_PASS_MAX } from "../../src/connection/read_rounds.ts";
 import { readConnection } from "../../src/connection/reader.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
-import { bytesOf, contextOf, settled, text, writerOf } from "./support.ts";
+import { bytesOf, contextOf, HeldStream, settled, text, writerOf } from "./support.ts";
 
 const CONNECT = bytesOf({
   type: PacketType.Connect,
@@ -61,6 +61,38 @@ function read(onPacket: (packet: ControlPacket, writer: ReturnType<typeof writer
     await settled();
   };
   return { client, writer, calls, finished, send, context };
+}
+
+/** Brings a CONNECT, and then a read that goes on for a while after `close`. */
+class SlowlyClosedStream extends HeldStream {
+  /** Where the last read writes to. */
+  place = "";
+  #reads = 0;
+  readonly #end = Promise.withResolvers<null>();
+
+  override read(into: Uint8Array): Promise<number | null> {
+    this.place = placeOf(into);
+    if (this.#reads++ > 0) return this.#end.promise;
+    into.set(CONNECT);
+    return Promise.resolve(CONNECT.length);
+  }
+
+  endReading(): void {
+    this.#end.resolve(null);
+  }
+}
+
+const buffers: ArrayBufferLike[] = [];
+
+/** Which 256 bytes of which buffer. */
+function placeOf({ buffer, byteOffset }: Uint8Array): string {
+  if (!buffers.includes(buffer)) buffers.push(buffer);
+  return `${buffers.indexOf(buffer)}:${byteOffset >>> 8}`;
+}
+
+/** What the next connection reads into. */
+function decoderBuffer(): string {
+  return placeOf(new Decoder({ sender: "client", connectPacketSizeMax: 100, userPropertiesMax: 10 }).room());
 }
 
 /** Lets the client in, with aliases. */
@@ -133,6 +165,28 @@ Deno.test("readConnection() calls a bug of ours a failure, and ends that connect
   client.close();
   await finished;
   assertEquals(calls, ["1", "failed a bug", "ended: closed by the client"]);
+});
+
+Deno.test("readConnection() lets go of its buffer when the read that is under way has ended, and not before", async () => {
+  const stream = new SlowlyClosedStream();
+  const context = contextOf();
+  const writer = writerOf(stream, context);
+  const decoder = new Decoder({ sender: "client", connectPacketSizeMax: 100, userPropertiesMax: 10 });
+  const ends: string[] = [];
+  const finished = readConnection(stream, decoder, writer, {
+    received: () => writer.pauseReading(), // CONNECT is being judged
+    broke: () => {},
+    failed: () => {},
+    ended: (cause) => ends.push(cause),
+  }, context);
+  await settled();
+  writer.end();
+  await settled();
+  const others = Array.from({ length: 20 }, () => decoderBuffer());
+  assertEquals([others.includes(stream.place), ends], [false, []]);
+  stream.endReading();
+  await finished;
+  assertEquals(ends.length, 1);
 });
 
 Deno.test("readConnection() takes larger packets only once the client is let in", async () => {
