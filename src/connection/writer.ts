@@ -5,6 +5,7 @@ import type { ApplicationMessage } from "../packet/application_message.ts";
 import { PacketType, type ProtocolVersion, type QoS } from "../packet/control_packet.ts";
 import { encodeAcknowledgement, encodePacket } from "../packet/encoder.ts";
 import { addressFrame, isOf } from "../packet/publish_frame.ts";
+import { readdressFrames } from "../packet/publish_layout.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
 import type { ByteStream, PeerCertificate } from "../transport/byte_stream.ts";
 import { Outbound, type OutboundOwner } from "./outbound.ts";
@@ -202,9 +203,11 @@ export class PacketWriter implements PacketSink, OutboundOwner {
       outbound.appendRun(frame.buffer, frame.start, frame.end, alias, subscriptionIdentifiers, isOfAnother);
     } else {
       const at = outbound.appendCopy(frame.buffer, frame.start, frame.end);
+      const { buffer, length } = outbound.open(0);
       if (qos !== 0) {
-        const { buffer } = outbound.open(0);
         addressFrame(buffer, at, frame, qos, retain, dup, packetIdentifier, alias, subscriptionIdentifiers);
+      } else if (!isOf(frame, alias, subscriptionIdentifiers)) {
+        readdressFrames(buffer, at, length, alias, subscriptionIdentifiers);
       }
       if (size > frame.end - frame.start) outbound.appendPayload(message);
     }
