@@ -106,7 +106,8 @@ async function openView(config: Config, log: Log): Promise<{ view: AccountsView 
   const place = accountsPlace(config);
   const isNamed = config.accounts !== undefined;
   // An embedding program that runs without Deno KV has no accounts; but those that are there are never passed over.
-  if (typeof Deno.openKv !== "function" && !isNamed && !exists(place)) {
+  // Asked for by name: to touch it loads all of Deno KV.
+  if (!("openKv" in Deno) && !isNamed && !exists(place)) {
     const notice = 'there are no accounts and no register of clients: add "unstable": ["kv"] to deno.json for them';
     return { view: undefined, notices: [notice] };
   }

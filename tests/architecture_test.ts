@@ -127,6 +127,44 @@ Deno.test("architecture: the inner rooms neither wait nor touch the machine", ()
   assertEquals([...excused].toSorted(), Object.keys(EXCEPTIONS).toSorted(), "an exception that nobody needs any more");
 });
 
+/** Every file costs a start a tenth of a millisecond, and some packages cost several. */
+const NOT_AT_START = ["cli/client/", "client/", "auth/jwt", "auth/mosquitto_import.ts", "persistence/store_backup.ts"];
+/** What is not ours, and the broker has loaded when it begins to listen. */
+const FOREIGN_AT_START = [
+  "@logtape/logtape",
+  "@noble/hashes/hmac",
+  "@noble/hashes/sha2",
+  "@std/async/delay",
+  "@std/cli/parse-args",
+  "@std/jsonc/parse",
+  "node:path",
+  "node:sqlite",
+  "node:v8",
+  "valibot",
+];
+
+/** What is loaded with those modules: paths in src/, and what is not ours by its bare name. */
+function loadedWith(...entries: readonly string[]): Set<string> {
+  const loaded = new Set(entries);
+  for (const path of loaded) {
+    if (!path.endsWith(".ts")) continue;
+    for (const { to, isType } of importsOf(path)) if (!isType) loaded.add(to);
+    for (const [, specifier] of codeOf(path).matchAll(/^import\s+(?!type\b)[^;"]*?from\s+"([^."][^"]*)"/gm)) {
+      loaded.add(specifier);
+    }
+  }
+  return loaded;
+}
+
+Deno.test("architecture: what a broker does not need to begin listening is not loaded before", () => {
+  const loaded = [...loadedWith("cli/run.ts", "cli/serve.ts")];
+  assertEquals(loaded.includes("broker/dispatcher.ts"), true, "the broker is among what is loaded");
+  const tooEarly = loaded.filter((path) => NOT_AT_START.some((start) => path.startsWith(start)));
+  // Names alone, by which the client's commands are told from the broker's.
+  assertEquals(tooEarly, ["cli/client/client_commands.ts"]);
+  assertEquals(loaded.filter((path) => !path.endsWith(".ts")).toSorted(), FOREIGN_AT_START);
+});
+
 Deno.test("architecture: a module's head says what it is and where it stands", () => {
   const without = [...sources()].filter((path) => {
     const text = Deno.readTextFileSync(new URL(path, root));

@@ -58,7 +58,8 @@ export class Dispatcher {
     const { sysIntervalS } = this.#broker.settings;
     if (sysIntervalS > 0) {
       this.#sys = new SysTopics(this.#broker);
-      this.#sysDueMs = this.#broker.turn.monotonicMs + sysIntervalS * 1000;
+      // Not before the broker listens: it takes as long as all the rest of this.
+      this.#sysDueMs = this.#broker.turn.monotonicMs;
     }
     this.#finish();
     return report;
@@ -68,6 +69,8 @@ export class Dispatcher {
   open(sink: PacketSink): Connection {
     this.#begin();
     const broker = this.#broker;
+    // The first one finds them published.
+    this.#updateSysIfDue();
     const connection = new Connection(sink, broker.doors.get(sink.listenerUrl));
     connection.door.connectionCount++;
     connection.lastReceivedMs = broker.turn.monotonicMs;
@@ -301,10 +304,15 @@ export class Dispatcher {
         this.#checkStore();
         checkReadings(broker);
         this.#actionRound.goOn(broker);
-        if (broker.turn.monotonicMs < this.#sysDueMs) return;
-        this.#sysDueMs = broker.turn.monotonicMs + broker.settings.sysIntervalS * 1000;
-        return this.#sys!.update();
+        return this.#updateSysIfDue();
     }
+  }
+
+  #updateSysIfDue(): void {
+    const { turn, settings } = this.#broker;
+    if (turn.monotonicMs < this.#sysDueMs) return;
+    this.#sysDueMs = turn.monotonicMs + settings.sysIntervalS * 1000;
+    this.#sys!.update();
   }
 }
 

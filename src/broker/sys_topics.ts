@@ -30,10 +30,9 @@ export class SysTopics {
   readonly #loads = new Map<string, { total: number; readonly perMinute: number[] }>();
   #updatedMs: number;
 
+  /** Publishes nothing yet. */
   constructor(readonly broker: Broker) {
     this.#startedMs = this.#updatedMs = broker.turn.monotonicMs;
-    this.#publish("version", broker.settings.version);
-    this.update();
   }
 
   /** Publishes what has changed since the last time. */
@@ -45,6 +44,7 @@ export class SysTopics {
     const connected = broker.connectedCount;
     const queued = queuedMessages(broker);
     const values: Record<string, number | string> = {
+      "version": broker.settings.version,
       "uptime": `${Math.floor((nowMs - this.#startedMs) / 1000)} seconds`,
       "clients/total": sessions,
       "clients/connected": connected,

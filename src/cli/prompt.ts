@@ -19,13 +19,13 @@ export async function askNewPassword(userName: string, fromInput: boolean, termi
       "there is no terminal to ask for the password; give it on standard input, one line, with --password-stdin",
     );
   }
-  const password = terminal.askSecret(`Password of ${userName}:`);
+  const password = await terminal.askSecret(`Password of ${userName}:`);
   // On Windows this is how Ctrl+C comes, too; and who corrects half a character of UTF-8 has typed something else.
   if (CONTROL.test(password) || password.includes("\u{fffd}")) {
     throw new CommandError("a key was typed that is no character of a password; nothing was changed");
   }
   requirePassword(password);
-  if (terminal.askSecret("The same again:") !== password) {
+  if (await terminal.askSecret("The same again:") !== password) {
     throw new CommandError("these were two different passwords; nothing was changed");
   }
   return password;

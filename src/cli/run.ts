@@ -2,6 +2,7 @@
  * @module */
 
 import { ConfigError } from "../config/config.ts";
+import { StoreThread } from "../persistence/thread_handle.ts";
 import { CommandError } from "./answer.ts";
 import { isAccountCommand } from "./account_commands.ts";
 import { type CommandLine, ExitCode, parseCommandLine, UsageError } from "./arguments.ts";
@@ -69,7 +70,7 @@ async function runCommand(commandLine: CommandLine, terminal: Terminal): Promise
     const { checkConfigCommand } = await import("./check_config.ts");
     return await checkConfigCommand(loaded, terminal);
   }
-  // The broker, the store and the accounts are loaded only by those who use them.
+  // The broker, the store's tools and the accounts are loaded only by those who use them.
   if (isAccountCommand(commandLine.command)) {
     const { runAccountCommand } = await import("./accounts_command.ts");
     return await runAccountCommand(commandLine.command, loaded.config, commandLine, terminal);
@@ -83,7 +84,6 @@ async function runCommand(commandLine: CommandLine, terminal: Terminal): Promise
   }
   const { newStore } = commandLine;
   // The store's thread takes as long to begin as the broker to be loaded.
-  const { StoreThread } = await import("../persistence/thread_handle.ts");
   const storeThread = loaded.config.durability === "off" ? undefined : new StoreThread();
   try {
     const { serve } = await import("./serve.ts");

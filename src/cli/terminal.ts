@@ -1,6 +1,5 @@
 /** Where a command reads from and writes to; tests give their own. @module */
 
-import { promptSecret } from "@std/cli/prompt-secret";
 import { environmentVariables, hideTyping } from "./platform.ts";
 
 export interface Terminal {
@@ -11,7 +10,7 @@ export interface Terminal {
   /** How far a long work is: takes the place of what it showed before; "" = take it away. undefined: nobody looks. */
   readonly progress?: (text: string) => void;
   /** Asks a question, and shows nothing of what is typed. undefined: nobody is there to be asked. */
-  readonly askSecret?: (question: string) => string;
+  readonly askSecret?: (question: string) => string | Promise<string>;
   /** What a program gives on standard input. undefined: a person would have to type it. */
   readonly input?: () => ReadableStream<Uint8Array>;
   /** Bytes as they are, to standard output; resolves when they are on their way. undefined: lines alone. */
@@ -46,7 +45,9 @@ async function writeAll(bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
 }
 
-function askSecret(question: string): string {
+async function askSecret(question: string): Promise<string> {
+  // A broker that starts asks nobody.
+  const { promptSecret } = await import("@std/cli/prompt-secret");
   // It shows the question first, and what is typed before it takes the echo away would be seen.
   hideTyping();
   return promptSecret(question, { mask: "" }) ?? "";

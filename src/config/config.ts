@@ -167,6 +167,3 @@ function deepFreeze<T>(value: T): T {
   }
   return value;
 }
-
-/** What the program does when it is told nothing. */
-export const DEFAULT_CONFIG: Config = makeConfig();

@@ -2,14 +2,15 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { CONFIG_KEYS, configKey, environmentName, nearest } from "../../src/config/keys.ts";
-import { DEFAULT_CONFIG, valueAt } from "../../src/config/config.ts";
+import { makeConfig, valueAt } from "../../src/config/config.ts";
 
 Deno.test("CONFIG_KEYS reaches every value of the configuration, each under its own environment variable", () => {
-  for (const [name, value] of Object.entries(DEFAULT_CONFIG)) {
+  const config = makeConfig();
+  for (const [name, value] of Object.entries(config)) {
     const paths = typeof value === "object" && !Array.isArray(value)
       ? Object.keys(value).map((inner) => `${name}.${inner}`)
       : [name];
-    for (const path of paths) assertEquals(configKey(path)?.defaultValue, valueAt(DEFAULT_CONFIG, path), path);
+    for (const path of paths) assertEquals(configKey(path)?.defaultValue, valueAt(config, path), path);
   }
   assertEquals(new Set(CONFIG_KEYS.map((key) => key.environmentName)).size, CONFIG_KEYS.length);
 });

@@ -32,13 +32,13 @@ export async function findPassword(
   return terminal.environment[PASSWORD_VARIABLE] || undefined;
 }
 
-function askPassword(userName: string | undefined, terminal: Terminal): string {
+async function askPassword(userName: string | undefined, terminal: Terminal): Promise<string> {
   if (terminal.askSecret === undefined) {
     throw new UsageError(
       `--password-prompt: there is no terminal to ask on; use --password-file, or set ${PASSWORD_VARIABLE}`,
     );
   }
-  return terminal.askSecret(userName === undefined ? "Password:" : `Password of ${userName}:`);
+  return await terminal.askSecret(userName === undefined ? "Password:" : `Password of ${userName}:`);
 }
 
 async function readPasswordFile(path: string): Promise<string> {
