@@ -11,6 +11,7 @@ import { relieveIfCaughtUp } from "./back_pressure.ts";
 import type { Broker } from "./broker.ts";
 import type { ClientSession } from "./client_session.ts";
 import { readBackIfNeeded } from "./read_back.ts";
+import { mayReceiveQueued } from "./rights.ts";
 
 /** Sends a QoS 1 or 2 message at once to a session that ends with its connection, and remembers its Packet Identifier
  * alone: nobody will ask for the message again (OutgoingWindow).
@@ -145,7 +146,7 @@ function isStillWanted(broker: Broker, session: ClientSession, outgoing: Outgoin
     broker.statistics.messagesExpired++;
     return false;
   }
-  return broker.mayReceive(session, outgoing.message.topicName);
+  return mayReceiveQueued(broker, session, outgoing.message.topicName);
 }
 
 /** The right to receive it was revoked while it waited for the store, or for its acknowledgement: it is not sent. A QoS 2 message that

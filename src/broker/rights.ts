@@ -7,6 +7,7 @@ import type { ApplicationMessage } from "../packet/application_message.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 import { topicMatchesFilter } from "../topic/topic_filter.ts";
 import type { Broker } from "./broker.ts";
+import type { ClientSession } from "./client_session.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionState } from "./connection.ts";
 import { closeWith, refuseAccepted } from "./connections.ts";
@@ -83,6 +84,21 @@ export function mayReceiveBy(broker: Broker, entry: RouteEntry, message: Applica
     entry.judgedIdentity = identity;
   }
   return entry.mayReceive;
+}
+
+/** What was judged last of all that waited; the versions of all sessions of the process are different ones. */
+let judgedVersion = 0;
+let judgedTopicName = "";
+let mayReceiveJudged = false;
+
+/** May the Client of this session receive what waits for it? A queue is mostly of one topic, and the last answer is
+ * remembered. */
+export function mayReceiveQueued(broker: Broker, session: ClientSession, topicName: string): boolean {
+  if (judgedVersion === session.rightsVersion && judgedTopicName === topicName) return mayReceiveJudged;
+  mayReceiveJudged = broker.mayReceive(session, topicName);
+  judgedVersion = session.rightsVersion;
+  judgedTopicName = topicName;
+  return mayReceiveJudged;
 }
 
 /** What is known of one of its subscriptions is known of every topic that this one matches. */

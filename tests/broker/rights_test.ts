@@ -110,6 +110,39 @@ Deno.test("A subscription that is wholly allowed is judged once, and again when 
   assertEquals(asked(), [5, 10], "another Identity");
 });
 
+Deno.test("Queued messages of one topic in a row are judged once, and anew for another Client, and when rights change", async () => {
+  const authorizer = new CountingAuthorizer();
+  await using it = await start({ authorizer });
+  const publisher = await it.broker.connect();
+  const options = { ...PERSISTENT, properties: { ...PERSISTENT.properties, receiveMaximum: 1 } };
+  for (const userName of ["one", "two", "three"]) {
+    const reader = await it.broker.connect(as(userName, options));
+    await reader.subscribe("+", { qos: 1 });
+    await reader.disconnect();
+  }
+  for (const topic of ["a", "a", "a", "b", "b", "a"]) await publisher.publishAcknowledged(topic, "", { qos: 1 });
+  const drain = async (userName: string, expected: string[], first = () => {}) => {
+    const client = await it.broker.connect(as(userName, options));
+    for (const [index, topicName] of expected.entries()) {
+      const packet = await client.expectPublish();
+      assertEquals(packet.topicName, topicName);
+      if (index === 0) first();
+      await client.acknowledge(PacketType.Puback, packet.packetIdentifier);
+    }
+    await client.expectNothing();
+  };
+  authorizer.refusals = [{ may: "receive", userName: "two", topic: "a" }];
+  authorizer.topics = 0;
+  await drain("one", ["a", "a", "a", "b", "b", "a"]);
+  assertEquals(authorizer.topics, 3);
+  await drain("two", ["b", "b"]);
+  assertEquals(authorizer.topics, 6);
+  await drain("three", ["a", "b", "b"], () => {
+    authorizer.refusals = [{ may: "receive", userName: "three", topic: "a" }];
+  });
+  assertEquals(it.broker.server.snapshot().queuedMessages, 0);
+});
+
 Deno.test("Who may not receive a message does not count as its subscriber", async () => {
   await using it = await start();
   const reader = await it.broker.connect({ clientId: "reader" });
