@@ -30,23 +30,52 @@ const WASTE_FADING = 0.1;
 /** Marks' worth of bytes, 16 MiB by default: twice what the buffers of a socket take of one that never reads. */
 const KNOWN_MARKS = 64;
 
+/** How a receiver stands with the publishers that wait for it, or have. */
+export class Lag {
+  /** Those that wait now. */
+  publishers: Set<Connection> | undefined = undefined;
+  /** Until then it is not waited for, since it was too slow (milliseconds, monotonic); Infinity: until it has caught up. */
+  untilMs = 0;
+  /** How often it was too slow. */
+  count = 0;
+  /** How long it may still hold its publishers, in milliseconds, as of `heldSinceMs`. */
+  patienceMs = 0;
+  heldSinceMs = 0;
+  /** It has read well while publishers waited for it: from now on nobody asks whether waiting pays. */
+  hasReadWell = false;
+  /** `sink.bytesWritten` when its publishers began to wait, or when it was given up. */
+  bytesWrittenBefore = 0;
+
+  constructor(readonly timer: Timer) {}
+}
+
+/** How long a publisher has waited for nothing. */
+export class Waste {
+  /** As of `atMs`; fades. */
+  lostMs = 0;
+  atMs = 0;
+  /** Up to when its waiting is booked, be it wasted or not. */
+  bookedMs = 0;
+}
+
 /** `receiver` got something of `publisher`: does it have to wait? Called for each delivery, so the common case is one
  * comparison at the caller. */
 export function holdPublisher(broker: Broker, publisher: Connection, receiver: Connection): void {
-  if (broker.turn.monotonicMs < receiver.laggingUntilMs && !regainsTrust(broker, receiver)) return;
-  if (receiver.heldPublishers?.has(publisher)) return;
+  const lag = receiver.lag ??= new Lag(new Timer(() => patienceEnds(broker, receiver, receiver.lag!)));
+  if (broker.turn.monotonicMs < lag.untilMs && !regainsTrust(broker, receiver, lag)) return;
+  if (lag.publishers?.has(publisher)) return;
+  const { waste } = publisher;
   const wasteMaxMs = broker.limits.backpressureMsMax * WASTE_MAX;
-  if (publisher.wastedMs > 0 && wastedTime(broker, publisher) >= wasteMaxMs && !isKnownToRead(broker, receiver)) return;
-  const held = receiver.heldPublishers ??= new Set();
+  if (waste !== undefined && wastedTime(broker, waste) >= wasteMaxMs && !isKnownToRead(broker, receiver)) return;
+  const held = lag.publishers ??= new Set();
   held.add(publisher);
   publisher.holds++;
   publisher.sink.pauseReading();
-  const timer = receiver.holdTimer ??= new Timer(() => patienceEnds(broker, receiver));
-  if (timer.scheduled) return;
-  receiver.heldSinceMs = broker.turn.monotonicMs;
-  receiver.bytesWrittenBefore = receiver.sink.bytesWritten;
-  receiver.patienceMs = Math.max(receiver.patienceMs, broker.limits.backpressureMsMax);
-  broker.wheel.schedule(timer, receiver.heldSinceMs + receiver.patienceMs);
+  if (lag.timer.scheduled) return;
+  lag.heldSinceMs = broker.turn.monotonicMs;
+  lag.bytesWrittenBefore = receiver.sink.bytesWritten;
+  lag.patienceMs = Math.max(lag.patienceMs, broker.limits.backpressureMsMax);
+  broker.wheel.schedule(lag.timer, lag.heldSinceMs + lag.patienceMs);
 }
 
 /** true: publishers of QoS 1 and 2 should wait, since what they send only makes the queue longer. */
@@ -56,13 +85,12 @@ export function isBehind(connection: Connection): boolean {
 
 /** Something was written or acknowledged. */
 export function relieveIfCaughtUp(broker: Broker, receiver: Connection): void {
-  const isWaitedFor = receiver.heldPublishers !== undefined || receiver.laggingUntilMs === Infinity ||
-    receiver.retainedWalks !== undefined;
-  if (!isWaitedFor) return;
+  const { lag } = receiver;
+  const isGivenUp = lag !== undefined && lag.untilMs === Infinity;
+  if (!isGivenUp && lag?.publishers === undefined && receiver.retainedWalks === undefined) return;
   if (receiver.isConnected && isBehind(receiver)) return;
-  if (receiver.laggingUntilMs === Infinity) {
-    receiver.laggingUntilMs = broker.turn.monotonicMs +
-      broker.limits.backpressureForgiveMs * forgivenessFactor(receiver);
+  if (isGivenUp) {
+    lag.untilMs = broker.turn.monotonicMs + broker.limits.backpressureForgiveMs * forgivenessFactor(lag);
   }
   releasePublishers(broker, receiver);
   broker.retainedWalks.resume(receiver);
@@ -94,11 +122,12 @@ export function relieveFromStore(broker: Broker): void {
 
 /** It has caught up, or is gone. */
 export function releasePublishers(broker: Broker, receiver: Connection): void {
-  const held = receiver.heldPublishers;
+  const { lag } = receiver;
+  const held = lag?.publishers;
   if (held === undefined) return;
-  receiver.heldPublishers = undefined;
-  if (receiver.holdTimer!.scheduled) settlePatience(broker, receiver);
-  broker.wheel.cancel(receiver.holdTimer!);
+  lag!.publishers = undefined;
+  if (lag!.timer.scheduled) settlePatience(broker, receiver, lag!);
+  broker.wheel.cancel(lag!.timer);
   for (const publisher of held) letGo(broker, publisher);
 }
 
@@ -111,76 +140,77 @@ function letGo(broker: Broker, publisher: Connection): void {
 
 /** `receiver` is gone while publishers wait for it: in vain, unless it has read well. */
 export function endHold(broker: Broker, receiver: Connection): void {
-  if (receiver.holdTimer?.scheduled && !isKnownToRead(broker, receiver)) {
-    bookWaste(broker, receiver, receiver.heldSinceMs);
-  }
+  const { lag } = receiver;
+  if (lag === undefined) return;
+  if (lag.timer.scheduled && !isKnownToRead(broker, receiver)) bookWaste(broker, lag, lag.heldSinceMs);
   releasePublishers(broker, receiver);
 }
 
 /** What is left of the time that a publisher has waited for nothing. */
-function wastedTime(broker: Broker, publisher: Connection): number {
-  const elapsedMs = broker.turn.monotonicMs - publisher.wastedAtMs;
-  publisher.wastedAtMs = broker.turn.monotonicMs;
-  return publisher.wastedMs = Math.max(0, publisher.wastedMs - elapsedMs * WASTE_FADING);
+function wastedTime(broker: Broker, waste: Waste): number {
+  const elapsedMs = broker.turn.monotonicMs - waste.atMs;
+  waste.atMs = broker.turn.monotonicMs;
+  return waste.lostMs = Math.max(0, waste.lostMs - elapsedMs * WASTE_FADING);
 }
 
-/** `receiver` was waited for in vain. Publishers that waited for several at once have lost that time once. */
-function bookWaste(broker: Broker, receiver: Connection, sinceMs: number): void {
+/** A receiver was waited for in vain. Publishers that waited for several at once have lost that time once. */
+function bookWaste(broker: Broker, { publishers }: Lag, sinceMs: number): void {
   const nowMs = broker.turn.monotonicMs;
-  for (const publisher of receiver.heldPublishers ?? []) {
-    const lostMs = nowMs - Math.max(sinceMs, publisher.wasteBookedMs);
-    publisher.wasteBookedMs = nowMs;
+  for (const publisher of publishers ?? []) {
+    const waste = publisher.waste ??= new Waste();
+    const lostMs = nowMs - Math.max(sinceMs, waste.bookedMs);
+    waste.bookedMs = nowMs;
     const wasteMaxMs = broker.limits.backpressureMsMax * (WASTE_MAX + 1);
-    publisher.wastedMs = Math.min(wastedTime(broker, publisher) + lostMs, wasteMaxMs);
+    waste.lostMs = Math.min(wastedTime(broker, waste) + lostMs, wasteMaxMs);
   }
 }
 
 /** It reads: it has done so while publishers waited, or has taken more than the system's own buffers can hold. */
-function isKnownToRead(broker: Broker, receiver: Connection): boolean {
-  return receiver.hasReadWell || receiver.sink.bytesWritten >= broker.limits.outboundMarkBytes * KNOWN_MARKS;
+function isKnownToRead(broker: Broker, { lag, sink }: Connection): boolean {
+  return lag?.hasReadWell === true || sink.bytesWritten >= broker.limits.outboundMarkBytes * KNOWN_MARKS;
 }
 
-function forgivenessFactor(receiver: Connection): number {
-  return 2 ** Math.min(receiver.lagCount - 1, FORGIVE_DOUBLINGS_MAX);
+function forgivenessFactor({ count }: Lag): number {
+  return 2 ** Math.min(count - 1, FORGIVE_DOUBLINGS_MAX);
 }
 
 /** Books the time that publishers waited, and what was written meanwhile. A short wait costs nothing and earns nothing:
  * what the system's own buffers swallow at first says nothing about the reader. */
-function settlePatience(broker: Broker, receiver: Connection): void {
+function settlePatience(broker: Broker, receiver: Connection, lag: Lag): void {
   const { backpressureMsMax, outboundMarkBytes } = broker.limits;
-  const spentMs = broker.turn.monotonicMs - receiver.heldSinceMs;
+  const spentMs = broker.turn.monotonicMs - lag.heldSinceMs;
   if (spentMs * 2 < backpressureMsMax) return;
   const { bytesWritten } = receiver.sink;
-  const earnedMs = (bytesWritten - receiver.bytesWrittenBefore) / outboundMarkBytes * backpressureMsMax;
-  if (earnedMs >= spentMs) receiver.hasReadWell = true;
-  receiver.patienceMs = Math.min(receiver.patienceMs - spentMs + earnedMs, PATIENCE_MAX * backpressureMsMax);
-  receiver.bytesWrittenBefore = bytesWritten;
-  receiver.heldSinceMs = broker.turn.monotonicMs;
+  const earnedMs = (bytesWritten - lag.bytesWrittenBefore) / outboundMarkBytes * backpressureMsMax;
+  if (earnedMs >= spentMs) lag.hasReadWell = true;
+  lag.patienceMs = Math.min(lag.patienceMs - spentMs + earnedMs, PATIENCE_MAX * backpressureMsMax);
+  lag.bytesWrittenBefore = bytesWritten;
+  lag.heldSinceMs = broker.turn.monotonicMs;
 }
 
 /** It was given up, and something has been written to it since. */
-function regainsTrust(broker: Broker, receiver: Connection): boolean {
+function regainsTrust(broker: Broker, receiver: Connection, lag: Lag): boolean {
   // With a long backlog its publishers would wait until all of that is gone: they wait for little, or not at all.
   if (receiver.sink.outboundBytes > broker.limits.outboundMarkBytes * PATIENCE_MAX) return false;
-  const bytes = receiver.sink.bytesWritten - receiver.bytesWrittenBefore;
-  if (bytes < broker.limits.outboundMarkBytes * forgivenessFactor(receiver)) return false;
-  receiver.laggingUntilMs = 0;
+  const bytes = receiver.sink.bytesWritten - lag.bytesWrittenBefore;
+  if (bytes < broker.limits.outboundMarkBytes * forgivenessFactor(lag)) return false;
+  lag.untilMs = 0;
   const { backpressureMsMax, outboundMarkBytes } = broker.limits;
-  receiver.patienceMs = Math.min(bytes / outboundMarkBytes, PATIENCE_MAX) * backpressureMsMax;
+  lag.patienceMs = Math.min(bytes / outboundMarkBytes, PATIENCE_MAX) * backpressureMsMax;
   return true;
 }
 
-function patienceEnds(broker: Broker, receiver: Connection): void {
-  const sinceMs = receiver.heldSinceMs;
-  settlePatience(broker, receiver);
-  if (receiver.patienceMs >= broker.limits.backpressureMsMax && receiver.patienceMs > 0) {
-    broker.wheel.schedule(receiver.holdTimer!, broker.turn.monotonicMs + receiver.patienceMs);
+function patienceEnds(broker: Broker, receiver: Connection, lag: Lag): void {
+  const sinceMs = lag.heldSinceMs;
+  settlePatience(broker, receiver, lag);
+  if (lag.patienceMs >= broker.limits.backpressureMsMax && lag.patienceMs > 0) {
+    broker.wheel.schedule(lag.timer, broker.turn.monotonicMs + lag.patienceMs);
     return;
   }
-  bookWaste(broker, receiver, sinceMs);
-  receiver.patienceMs = 0;
-  receiver.lagCount++;
-  receiver.laggingUntilMs = Infinity;
+  bookWaste(broker, lag, sinceMs);
+  lag.patienceMs = 0;
+  lag.count++;
+  lag.untilMs = Infinity;
   releasePublishers(broker, receiver);
   broker.log.lagging(receiver);
 }

@@ -6,6 +6,7 @@ import type { Identity } from "../auth/authorizer.ts";
 import type { Timer } from "../base/timer_wheel.ts";
 import type { PacketSink } from "../connection/packet_sink.ts";
 import type { ConnectPacket, ProtocolVersion } from "../packet/control_packet.ts";
+import type { Lag, Waste } from "./back_pressure.ts";
 import type { Door } from "./door.ts";
 import type { ClientSession } from "./client_session.ts";
 import type { RetainedWalk } from "./retained_walk.ts";
@@ -71,27 +72,12 @@ export class Connection {
   /** When a refused PUBLISH was last logged (milliseconds, monotonic). */
   refusalLoggedMs = -Infinity;
 
-  /** Publishers that wait for this connection to catch up. */
-  heldPublishers: Set<Connection> | undefined = undefined;
-  holdTimer: Timer | undefined = undefined;
   /** How many connections this one waits for as a publisher. */
   holds = 0;
-  /** Until then it is not waited for, since it was too slow (milliseconds, monotonic). */
-  laggingUntilMs = 0;
-  /** How often it was too slow. */
-  lagCount = 0;
-  /** How long it may still hold its publishers, in milliseconds, as of `heldSinceMs`. */
-  patienceMs = 0;
-  heldSinceMs = 0;
-  /** It has read well while publishers waited for it: from now on nobody asks whether waiting pays. */
-  hasReadWell = false;
-  /** How long this one, as a publisher, has waited for nothing, in milliseconds as of `wastedAtMs`; fades. */
-  wastedMs = 0;
-  wastedAtMs = 0;
-  /** Up to when its waiting is booked, be it wasted or not. */
-  wasteBookedMs = 0;
-  /** `sink.bytesWritten` when its publishers began to wait, or when it was given up. */
-  bytesWrittenBefore = 0;
+  /** Of one that publishers have waited for: most connections never have these two. */
+  lag: Lag | undefined = undefined;
+  /** Of a publisher that has waited for nothing. */
+  waste: Waste | undefined = undefined;
 
   /** Retained messages that its subscriptions still have to get, by full filter; undefined = none. */
   retainedWalks: Map<string, RetainedWalk> | undefined = undefined;
