@@ -7,6 +7,7 @@ import type { Timer } from "../base/timer_wheel.ts";
 import type { PacketSink } from "../connection/packet_sink.ts";
 import type { ConnectPacket, ProtocolVersion } from "../packet/control_packet.ts";
 import type { Lag, Waste } from "./back_pressure.ts";
+import type { ConnectionTimer } from "./connections.ts";
 import type { Door } from "./door.ts";
 import type { ClientSession } from "./client_session.ts";
 import type { RetainedWalk } from "./retained_walk.ts";
@@ -48,7 +49,7 @@ export class Connection {
   keepAlive = 0;
   lastReceivedMs = 0;
   /** First the connect time-out, then Keep Alive: one at a time. */
-  timer: Timer | undefined = undefined;
+  timer: ConnectionTimer | undefined = undefined;
 
   /** QoS 1 and 2 messages of this connection that are not answered in full: what the Server's Receive Maximum limits. */
   openIncoming = 0;

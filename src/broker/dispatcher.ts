@@ -10,7 +10,7 @@ import { ReasonCode } from "../packet/reason_code.ts";
 import { holdForStore, isDiskBehind, relieveFromStore, relieveIfCaughtUp } from "./back_pressure.ts";
 import { Broker, type BrokerParts } from "./broker.ts";
 import { Connection, ConnectionState } from "./connection.ts";
-import { closeWith, connectTimedOut, endConnection, refuseConnect, setTimer } from "./connections.ts";
+import { closeWith, connectTimedOut, endConnection, refuseConnect, setDeadline } from "./connections.ts";
 import { pump } from "./deliver.ts";
 import type { BrokerEvent } from "./event.ts";
 import { handlePuback, handlePubcomp, handlePubrec, handlePubrel } from "./handle_acknowledgements.ts";
@@ -81,7 +81,7 @@ export class Dispatcher {
     if (broker.connections.size > broker.limits.connectionsMax * 2) {
       endConnection(broker, connection, ReasonCode.ServerBusy, "far too many connections");
     } else {
-      setTimer(broker, connection, broker.limits.connectTimeoutMs, () => connectTimedOut(broker, connection));
+      setDeadline(broker, connection, broker.turn.monotonicMs + broker.limits.connectTimeoutMs, connectTimedOut);
     }
     this.#finish();
     return connection;

@@ -5,7 +5,7 @@ import { type AuthPacket, PacketType } from "../packet/control_packet.ts";
 import { isReasonCodeOf, ReasonCode } from "../packet/reason_code.ts";
 import type { Broker } from "./broker.ts";
 import { type Connection, ConnectionState } from "./connection.ts";
-import { closeWith, refuseConnect, setTimer, watchKeepAlive } from "./connections.ts";
+import { closeWith, refuseConnect, setDeadline, watchKeepAlive } from "./connections.ts";
 import { askExchange, finishConnect, identify } from "./handle_connect.ts";
 import { forgetPermits, watchValidity } from "./rights.ts";
 
@@ -35,15 +35,18 @@ export function handleAuth(broker: Broker, connection: Connection, packet: AuthP
       return fail(ReasonCode.BadAuthenticationMethod, "the Authentication Method is no longer supported");
     }
     // A Client that stalls in the middle has as long as for CONNECT; Keep Alive rests meanwhile.
-    setTimer(broker, connection, broker.limits.connectTimeoutMs, () => {
-      closeWith(broker, connection, ReasonCode.NotAuthorized, "re-authentication took too long");
-    });
+    const dueMs = broker.turn.monotonicMs + broker.limits.connectTimeoutMs;
+    setDeadline(broker, connection, dueMs, reauthenticationTimedOut);
   } else if (packet.reasonCode !== ReasonCode.ContinueAuthentication || connection.exchange === undefined) {
     return fail(ReasonCode.ProtocolError, "AUTH that no authentication waits for");
   } else if (connection.isExchangeBusy) {
     return fail(ReasonCode.ProtocolError, "AUTH before the Server has answered the last one");
   }
   askExchange(broker, connection, packet.properties.authenticationData);
+}
+
+function reauthenticationTimedOut(broker: Broker, connection: Connection): void {
+  closeWith(broker, connection, ReasonCode.NotAuthorized, "re-authentication took too long");
 }
 
 /** The authenticator's answer to a CONNECT or AUTH. Late ones, for an exchange that was abandoned, are dropped. */

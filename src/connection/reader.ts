@@ -42,7 +42,7 @@ export async function readConnection(
 ): Promise<void> {
   const { writeTurn, traffic, observer } = context;
   const gate = writer.gate;
-  const aliases = new IncomingTopicAliases();
+  let aliases: IncomingTopicAliases | undefined = undefined;
   let isAccepted = false;
   let cause = `closed by the ${context.peerName ?? "client"}`;
   let early: EarlyRead | undefined = undefined;
@@ -83,13 +83,15 @@ export async function readConnection(
         if (!isAccepted && writer.incoming !== undefined) {
           isAccepted = true;
           decoder.maximumPacketSize = writer.incoming.maximumPacketSize;
-          aliases.maximum = writer.incoming.topicAliasMaximum;
         }
         const packet = decoder.next();
         if (packet === undefined) break;
         traffic.packetsReceived++;
         if (packet.type === PacketType.Publish) {
-          if (packet.topicAlias !== 0) aliases.resolve(packet);
+          if (packet.topicAlias !== 0) {
+            aliases ??= new IncomingTopicAliases(writer.incoming?.topicAliasMaximum ?? 0);
+            aliases.resolve(packet);
+          }
           traffic.publishesReceived++;
           traffic.publishBytesReceived += packet.message.payloadBytes;
         }

@@ -5,11 +5,12 @@ import { ProtocolError } from "../packet/errors.ts";
 import type { PublishPacket } from "../packet/publish.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 
-/** What the Client's aliases stand for. */
+/** What the Client's aliases stand for. Made with the first one: many Clients have none. */
 export class IncomingTopicAliases {
-  #topicNames: string[] | undefined = undefined;
-  /** The Topic Alias Maximum that CONNACK announced; 0 = no aliases. */
-  maximum = 0;
+  readonly #topicNames: string[] = [];
+
+  /** @param maximum the Topic Alias Maximum that CONNACK announced; 0 = no aliases. */
+  constructor(readonly maximum: number) {}
 
   /** Puts the Topic Name into a PUBLISH that has only an alias, and remembers the pair of one that has both.
    * @throws ProtocolError 0x94 for an alias above the maximum, 0x82 for one that stands for nothing. */
@@ -23,10 +24,10 @@ export class IncomingTopicAliases {
       );
     }
     if (packet.message.topicName !== "") {
-      (this.#topicNames ??= [])[alias] = packet.message.topicName;
+      this.#topicNames[alias] = packet.message.topicName;
       return;
     }
-    const topicName = this.#topicNames?.[alias];
+    const topicName = this.#topicNames[alias];
     if (topicName === undefined) {
       throw new ProtocolError("§3.3.2.3.4", `Topic Alias ${alias} has not been set on this connection`);
     }

@@ -44,7 +44,7 @@ export class WireClient implements WireReceiver {
   unanswered = 0;
   readonly #random: SeededRandom;
   readonly #decoder = new Decoder({ sender: "server", connectPacketSizeMax: 2 ** 28, userPropertiesMax: 1000 });
-  readonly #aliases = new IncomingTopicAliases();
+  #aliases = new IncomingTopicAliases(0);
   /** Ours, by Topic Name. */
   readonly #ownAliases = new Map<string, number>();
   #ownAliasMaximum = 0;
@@ -71,7 +71,7 @@ export class WireClient implements WireReceiver {
     const is5 = protocolVersion === 5;
     this.maximumPacketSize = is5 ? random.pick([2 ** 28, 2 ** 28, 400, 6_000]) : 2 ** 28;
     this.receiveMaximum = is5 ? random.pick([65_535, 65_535, 1, 3]) : 65_535;
-    this.#aliases.maximum = is5 ? random.pick([0, 1, 2, 100]) : 0;
+    this.#aliases = new IncomingTopicAliases(is5 ? random.pick([0, 1, 2, 100]) : 0);
   }
 
   /** @param former whose session it goes on with. */
