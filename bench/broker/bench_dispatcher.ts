@@ -6,10 +6,10 @@ import { systemClock } from "../../src/base/clock.ts";
 import { BrokerLog } from "../../src/broker/broker_log.ts";
 import type { Connection } from "../../src/broker/connection.ts";
 import { Dispatcher } from "../../src/broker/dispatcher.ts";
-import { DEFAULT_LIMITS } from "../../src/config/limits.ts";
-import type { PacketSink } from "../../src/connection/packet_sink.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../src/config/limits.ts";
+import type { Delivery, PacketSink } from "../../src/connection/packet_sink.ts";
 import { Traffic } from "../../src/connection/traffic.ts";
-import { PacketType, type ProtocolVersion, type QoS } from "../../src/packet/mod.ts";
+import { type ApplicationMessage, PacketType, type ProtocolVersion, type QoS } from "../../src/packet/mod.ts";
 import { MemoryStore } from "../../src/persistence/memory_store.ts";
 
 export class BenchDispatcher {
@@ -17,13 +17,13 @@ export class BenchDispatcher {
   readonly #ends: (() => void)[] = [];
   readonly dispatcher: Dispatcher;
 
-  constructor() {
+  constructor(limits: Partial<Limits> = {}) {
     const log = { isEnabled: () => false, error() {}, warning() {}, info() {}, debug() {} };
     this.dispatcher = new Dispatcher({
       clock: systemClock,
       scheduler: { endOfTurn: (callback) => void this.#ends.push(callback) },
       random: Math.random,
-      limits: DEFAULT_LIMITS,
+      limits: { ...DEFAULT_LIMITS, ...limits },
       settings: {
         protocolVersions: [4, 5],
         maximumQoS: 2,
@@ -74,4 +74,35 @@ export class BenchDispatcher {
     for (let i = 0; i < ends.length; i++) ends[i]();
     ends.length = 0;
   }
+}
+
+/** Counts, and keeps nothing but the identifiers that have to be acknowledged. */
+export class CountingSink implements PacketSink {
+  readonly remoteAddress = "bench";
+  readonly remoteHost = "bench";
+  readonly listenerUrl = "memory://bench";
+  readonly outboundBytes = 0;
+  readonly bytesWritten = 0;
+  readonly congested = false;
+  onRelief: (() => void) | undefined = undefined;
+  deliveries = 0;
+  acknowledgements = 0;
+  readonly unacknowledged: number[] = [];
+
+  configure(): void {}
+  accept(): void {}
+  send(): boolean {
+    return true;
+  }
+  acknowledge(): void {
+    this.acknowledgements++;
+  }
+  deliver(_message: ApplicationMessage, qos: QoS, _retain: boolean, _dup: boolean, packetIdentifier: number): Delivery {
+    this.deliveries++;
+    if (qos > 0) this.unacknowledged.push(packetIdentifier);
+    return "sent";
+  }
+  pauseReading(): void {}
+  resumeReading(): void {}
+  close(): void {}
 }

@@ -1,7 +1,6 @@
 /** The dispatcher alone: PUBLISH packets in, calls of packet sinks out; no bytes, no sockets.
  * In: receivers and QoS. Out: a run of one turn, which says how many deliveries it made. @module */
 
-import type { Delivery, PacketSink } from "../../src/connection/packet_sink.ts";
 import {
   ApplicationMessage,
   type ControlPacket,
@@ -9,38 +8,7 @@ import {
   type PublishPacket,
   type QoS,
 } from "../../src/packet/mod.ts";
-import { BenchDispatcher } from "./bench_dispatcher.ts";
-
-/** Counts, and keeps nothing but the identifiers that have to be acknowledged. */
-class CountingSink implements PacketSink {
-  readonly remoteAddress = "bench";
-  readonly remoteHost = "bench";
-  readonly listenerUrl = "memory://bench";
-  readonly outboundBytes = 0;
-  readonly bytesWritten = 0;
-  readonly congested = false;
-  onRelief: (() => void) | undefined = undefined;
-  deliveries = 0;
-  acknowledgements = 0;
-  readonly unacknowledged: number[] = [];
-
-  configure(): void {}
-  accept(): void {}
-  send(): boolean {
-    return true;
-  }
-  acknowledge(): void {
-    this.acknowledgements++;
-  }
-  deliver(_message: ApplicationMessage, qos: QoS, _retain: boolean, _dup: boolean, packetIdentifier: number): Delivery {
-    this.deliveries++;
-    if (qos > 0) this.unacknowledged.push(packetIdentifier);
-    return "sent";
-  }
-  pauseReading(): void {}
-  resumeReading(): void {}
-  close(): void {}
-}
+import { BenchDispatcher, CountingSink } from "./bench_dispatcher.ts";
 
 /** An acknowledgement that is used again. */
 function answer(type: 4 | 5 | 6 | 7) {

@@ -4,10 +4,8 @@
  * would happen to all ("miniature simulation", Waldspurger et al., USENIX ATC 2017), so the cache comes back when it
  * pays, and not before. Room: pure. @module */
 
-/** What a hit spares against what a miss costs: below so many hits for each thing that is pushed out it does not pay … */
-const HITS_MIN = 0.5;
-/** … and pays again from here on. */
-const HITS_AGAIN = 0.75;
+/** A cache that does not pay any more pays again from so many times as many hits on: so it does not go to and fro. */
+const HITS_AGAIN = 1.5;
 /** In miniature one in 2⁶ things is looked for, if the miniature holds enough of them to say something. */
 const SAMPLE_BITS_MAX = 6;
 const MINIATURE_ENTRIES_MIN = 64;
@@ -16,6 +14,7 @@ const MINIATURE_ROUNDS = 4;
 
 export class CacheGauge {
   readonly #entriesMax: number;
+  readonly #hitsMin: number;
   readonly #sampleBits: number;
   #hits = 0;
   /** Pushed out to make room. While nothing is, misses say nothing: each thing has to miss once. */
@@ -24,9 +23,12 @@ export class CacheGauge {
   /** Look-ups until the miniature is judged, those that are not made included. */
   #judgedIn = 0;
 
-  /** @param entriesMax how many the cache holds. */
-  constructor(entriesMax: number) {
+  /** @param entriesMax how many the cache holds.
+   * @param hitsMin what a miss costs against what a hit spares: below so many hits for each thing that is pushed out it does
+   * not pay. */
+  constructor(entriesMax: number, hitsMin = 0.5) {
     this.#entriesMax = entriesMax;
+    this.#hitsMin = hitsMin;
     const bits = Math.floor(Math.log2(Math.max(entriesMax, 1) / MINIATURE_ENTRIES_MIN));
     this.#sampleBits = Math.min(Math.max(bits, 0), SAMPLE_BITS_MAX);
   }
@@ -55,13 +57,13 @@ export class CacheGauge {
   lost(count: number): boolean {
     this.#lost += count;
     if (this.#isMiniature || this.#hits + this.#lost < this.#entriesMax) return false;
-    this.#begin(this.#hits < this.#lost * HITS_MIN);
+    this.#begin(this.#hits < this.#lost * this.#hitsMin);
     return this.#isMiniature;
   }
 
   /** Where nothing was pushed out, topics have become few: then it pays again, even if none of them was chosen. */
   #judgeMiniature(): void {
-    this.#begin(this.#hits < this.#lost * HITS_AGAIN);
+    this.#begin(this.#hits < this.#lost * this.#hitsMin * HITS_AGAIN);
   }
 
   #begin(isMiniature: boolean): void {

@@ -10,6 +10,7 @@ import type { Limits } from "../config/limits.ts";
 import type { Traffic } from "../connection/traffic.ts";
 import type { Store } from "../persistence/store.ts";
 import type { SessionLimits } from "../session/session.ts";
+import { KNOWN_TOPICS_MAX } from "../packet/known_topics.ts";
 import { MatchCache } from "../topic/match_cache.ts";
 import { SubscriptionTrie } from "../topic/subscription_trie.ts";
 import type { BrokerLog } from "./broker_log.ts";
@@ -116,6 +117,7 @@ export class Broker {
     this.queueBudget = new ByteBudget(parts.limits.queuedBytesTotalMax);
     this.shared = new SharedSubscriptions(parts.settings.sharedSubscriptionStrategy, parts.random);
     this.matchCache = new MatchCache(
+      KNOWN_TOPICS_MAX,
       parts.limits.matchCacheEntriesMax,
       parts.limits.matchCacheWeightMax,
       this.subscriptions,

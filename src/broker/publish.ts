@@ -5,14 +5,11 @@ import type { ApplicationMessage } from "../packet/application_message.ts";
 import type { Broker } from "./broker.ts";
 import type { ClientSession } from "./client_session.ts";
 import type { Connection } from "./connection.ts";
-import { findRoute, passingRoute, type Route } from "./route.ts";
+import { findRoute, type Route } from "./route.ts";
 import { expiryOf, routePublish } from "./route_publish.ts";
 
 export function routeOf(broker: Broker, message: ApplicationMessage): Route {
-  const { matchCache, subscriptions, limits } = broker;
-  return !matchCache.isMiniature || matchCache.samples(message.topicHash)
-    ? findRoute(message.topicName, subscriptions, matchCache, limits)
-    : passingRoute(message, subscriptions, limits);
+  return findRoute(message, broker.subscriptions, broker.matchCache, broker.limits);
 }
 
 /** @returns false when `message` should be retained and there is no room for it. */

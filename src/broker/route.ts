@@ -3,7 +3,7 @@
 
 import type { Identity } from "../auth/authorizer.ts";
 import type { Limits } from "../config/limits.ts";
-import type { MatchCache } from "../topic/match_cache.ts";
+import type { MatchCache, PlacedTopic } from "../topic/match_cache.ts";
 import { Matches } from "../topic/matches.ts";
 import type { SubscriptionTrie } from "../topic/subscription_trie.ts";
 import { fitsUtf8String, isValidTopicName, TOPIC_BYTES_MAX, topicLevels } from "../topic/topic_name.ts";
@@ -154,46 +154,48 @@ const matches = new Matches<ClientSubscription | SharedGroup>();
 type Subscriptions = SubscriptionTrie<ClientSubscription | SharedGroup>;
 type TopicLimits = Pick<Limits, "topicLevelsMax" | "topicBytesMax">;
 
-/** Finds or makes the route of `topicName`, which the cache is to be asked for. */
+/** The route of a message: of a topic that is known, the one that is remembered, or will be from now on; of all others one
+ * that is to be given back by `letPass`. */
 export function findRoute(
-  topicName: string,
+  message: ApplicationMessage,
   subscriptions: Subscriptions,
   cache: MatchCache<Route>,
   limits: TopicLimits,
 ): Route {
-  return cache.get(topicName) ?? makeRoute(topicName, subscriptions, cache, limits);
+  const { knownTopic } = message;
+  if (knownTopic === undefined) return passingRoute(message, subscriptions, limits);
+  return cache.get(knownTopic) ?? makeRoute(message, knownTopic, subscriptions, cache, limits);
 }
 
 /** Apart from the look-up, which is all that most messages need. */
 function makeRoute(
-  topicName: string,
+  message: ApplicationMessage,
+  topic: PlacedTopic,
   subscriptions: Subscriptions,
   cache: MatchCache<Route>,
   limits: TopicLimits,
 ): Route {
-  const route = new Route();
-  route.refusal = topicRefusal(topicName, limits);
-  // Empty, unless there was a bug in between: whatever happened, nobody gets what others subscribed to.
-  matches.clear();
-  subscriptions.collect(topicName, matches);
-  route.fill(matches);
-  matches.clear();
-  // Cut to size: a list that grows takes room for 17.
-  route.entries = route.entries.slice();
-  const weight = route.count + route.groups.length + 1 + (topicName.length >>> 3);
-  if (cache.set(topicName, route, weight)) route.number = ++routes;
+  const route = passingRoute(message, subscriptions, limits);
+  const weight = route.count + route.groups.length + 1 + (topic.name.length >>> 3);
+  if (!cache.hasRoom(topic, weight)) return route;
+  // Cut to size: a list that was used for other routes has more, and one that grows takes room for 17.
+  route.entries = route.entries.slice(0, route.count);
+  route.number = ++routes;
+  cache.set(topic, route, weight);
   return route;
 }
 
-/** The route of a message whose topic is not to be remembered, made in the place of the former such route, and without a
- * string of the Topic Name where that can be. To be given back by `letPass`. */
-export function passingRoute(message: ApplicationMessage, subscriptions: Subscriptions, limits: TopicLimits): Route {
+/** The route of one message, made in the place of the former such route, and without a string of the Topic Name where that can
+ * be. */
+function passingRoute(message: ApplicationMessage, subscriptions: Subscriptions, limits: TopicLimits): Route {
   // Taken: what happens while the message is delivered may publish another one.
   const route = passing ?? new Route();
   passing = undefined;
+  // Empty, unless there was a bug in between: whatever happened, nobody gets what others subscribed to.
   matches.clear();
   const { buffer, topicStart, topicEnd } = message;
-  if (message.borrowed && topicEnd > topicStart && subscriptions.collectBytes(buffer, topicStart, topicEnd, matches)) {
+  if (message.borrowed && topicEnd > topicStart) {
+    subscriptions.collectBytes(buffer, topicStart, topicEnd, matches);
     route.refusal = bytesRefusal(message, limits);
   } else {
     subscriptions.collect(message.topicName, matches);
@@ -217,10 +219,10 @@ export function letPass(route: Route): void {
   passing = route;
 }
 
-/** As `topicRefusal`, of bytes that the decoder found to be an ASCII Topic Name. */
+/** As `topicRefusal`, of bytes that the decoder found to be a Topic Name. */
 function bytesRefusal(message: ApplicationMessage, limits: TopicLimits): ReasonCode {
   const length = message.topicEnd - message.topicStart;
-  // Fewer characters than levels are allowed: there is no need to count those.
+  // Fewer bytes than levels are allowed: there is no need to count those.
   const isPlain = length < limits.topicLevelsMax && length <= limits.topicBytesMax &&
     message.buffer[message.topicStart] !== DOLLAR;
   return isPlain ? ReasonCode.Success : topicRefusal(message.topicName, limits);

@@ -174,8 +174,7 @@ export const LIMIT_RULES = {
   ),
   /** At least 23, which every server must allow [MQTT-3.1.3-5]; ids appear in logs, topics and every index. */
   clientIdBytesMax: rule(1024, 23, UINT16_MAX, "bytes", "a Client Identifier in UTF-8"),
-  /** Topics in use at the same time that are matched without walking the trie. Of more, what is remembered is no longer in
-   * the processor's cache, and to look it up takes as long as a match. */
+  /** As many as are known by their bytes in the whole process (packet/known_topics.ts); a larger number keeps no more. */
   matchCacheEntriesMax: rule(4096, 0, COUNT_MAX, "topics", "topics whose subscribers are remembered"),
   /** One reference each, eight bytes: 8 MiB in all. */
   matchCacheWeightMax: rule(1_048_576, 0, COUNT_MAX, "subscribers", "subscribers remembered over all those topics"),

@@ -2,12 +2,14 @@
  * They end with the connection [MQTT-3.3.2-7], so they live here and not in the session. @module */
 
 import { ProtocolError } from "../packet/errors.ts";
+import { type KnownTopic, knownTopics } from "../packet/known_topics.ts";
 import type { PublishPacket } from "../packet/publish.ts";
 import { ReasonCode } from "../packet/reason_code.ts";
 
 /** What the Client's aliases stand for. Made with the first one: many Clients have none. */
 export class IncomingTopicAliases {
   readonly #topicNames: string[] = [];
+  readonly #knownTopics: (KnownTopic | undefined)[] = [];
 
   /** @param maximum the Topic Alias Maximum that CONNACK announced; 0 = no aliases. */
   constructor(readonly maximum: number) {}
@@ -23,15 +25,18 @@ export class IncomingTopicAliases {
         ReasonCode.TopicAliasInvalid,
       );
     }
-    if (packet.message.topicName !== "") {
-      this.#topicNames[alias] = packet.message.topicName;
+    const { message } = packet;
+    if (message.topicName !== "") {
+      this.#topicNames[alias] = message.topicName;
+      this.#knownTopics[alias] = message.knownTopic;
       return;
     }
     const topicName = this.#topicNames[alias];
     if (topicName === undefined) {
       throw new ProtocolError("§3.3.2.3.4", `Topic Alias ${alias} has not been set on this connection`);
     }
-    packet.message.topicName = topicName;
+    const known = this.#knownTopics[alias];
+    message.setTopic(known !== undefined && knownTopics.keeps(known) ? known : undefined, topicName);
   }
 }
 

@@ -10,9 +10,10 @@ import { ByteReader } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import { PacketType, type ProtocolVersion, type QoS } from "./control_packet.ts";
 import { copyBytes } from "./copy_bytes.ts";
+import { type KnownTopic, knownTopics } from "./known_topics.ts";
 import { canStay, copyFrame, copyRegions, layOut, REGIONS_BYTES, stay } from "./message_copy.ts";
 import type { Piece, Tenant } from "./message_memory.ts";
-import { decodeTopicName, textHash, topicNameCache, topicNameHash } from "./topic_name_bytes.ts";
+import { decodeTopicName } from "./topic_name_bytes.ts";
 import { Omit, type Properties, readPropertyList, type UserProperty, writePropertyList } from "./property.ts";
 
 /** No Message Expiry Interval: the message never expires. */
@@ -32,6 +33,7 @@ export function newestSerial(): number {
 export class ApplicationMessage implements Tenant {
   /** undefined: nobody has asked for it yet. */
   #topicName: string | undefined = "";
+  #knownTopic: KnownTopic | undefined = undefined;
   qos: QoS = 0;
   retain = false;
   /** Seconds as received, or NEVER_EXPIRES. */
@@ -92,8 +94,8 @@ export class ApplicationMessage implements Tenant {
     }
     const message = new ApplicationMessage();
     message.renew();
-    const slot = topicNameCache.slotOf(buffer, 2, propertiesStart);
-    message.topicName = slot === -1 ? decodeTopicName(buffer, 2, propertiesStart) : topicNameCache.nameOf(slot);
+    message.topicName = knownTopics.find(buffer, 2, propertiesStart)?.name ??
+      decodeTopicName(buffer, 2, propertiesStart);
     message.qos = parts.qos;
     message.retain = parts.retain;
     message.messageExpiryInterval = parts.messageExpiryInterval;
@@ -151,19 +153,20 @@ export class ApplicationMessage implements Tenant {
   }
 
   set topicName(topicName: string) {
+    this.setTopic(undefined, topicName);
+  }
+
+  /** What is known of the topic, of a message that was just received: other things that are remembered of it are found by
+   * its place. undefined = nothing. */
+  get knownTopic(): KnownTopic | undefined {
+    return this.#knownTopic;
+  }
+
+  /** @param topicName undefined: the one in the buffer, which is valid. It is only made a string of if somebody asks: a topic
+   * that is met once may be matched, and sent on, without. */
+  setTopic(knownTopic: KnownTopic | undefined, topicName: string | undefined): void {
+    this.#knownTopic = knownTopic;
     this.#topicName = topicName;
-  }
-
-  /** The Topic Name in the buffer is valid, and only made a string of if somebody asks: a topic that is met once may be
-   * matched, and sent on, without. */
-  leaveTopicName(): void {
-    this.#topicName = undefined;
-  }
-
-  /** The same for equal Topic Names that stand in their PUBLISH; of one that an alias stands for, by its string. */
-  get topicHash(): number {
-    const { topicStart, topicEnd } = this;
-    return topicEnd > topicStart ? topicNameHash(this.buffer, topicStart, topicEnd) : textHash(this.topicName);
   }
 
   get payload(): Uint8Array {

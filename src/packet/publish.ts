@@ -16,9 +16,10 @@ import {
   tooManyUserProperties,
   unknownProperty,
 } from "./property.ts";
-import { checkTopicName, checkTopicNameField, topicNameCache } from "./topic_name_bytes.ts";
 import { KnownProperties } from "./known_properties.ts";
+import { knownTopics } from "./known_topics.ts";
 import { PublishLayout } from "./publish_layout.ts";
+import { checkTopicName, checkTopicNameField } from "./topic_name_bytes.ts";
 import { utf8Kind } from "./utf8.ts";
 import { VARIABLE_BYTE_INTEGER_MAX } from "./variable_byte_integer.ts";
 
@@ -65,8 +66,8 @@ export class PublishReader {
     subscriptionIdentifiers: undefined,
     message: new ApplicationMessage(),
   };
-  /** Where the topic cache holds the topic of the PUBLISH before: most often it is that one again. */
-  #topicSlot = -1;
+  /** Where the topic of the PUBLISH before is known: most often it is that one again. −1 = nowhere. */
+  #topicPlace = -1;
   /** The Subscription Identifier of the PUBLISH before, as a list: most often it is that one again. */
   #identifiers: readonly number[] = [];
   /** Made with the first properties: many publishers never send any. */
@@ -100,16 +101,15 @@ export class PublishReader {
     const topicEnd = topicStart + ((buffer[at] << 8) | buffer[at + 1]);
     if (topicEnd > end) throw truncated();
     at = topicEnd;
-    if (topicStart === topicEnd) {
-      message.topicName = "";
-    } else if (this.#topicSlot >= 0 && topicNameCache.holds(this.#topicSlot, buffer, topicStart, topicEnd)) {
-      message.topicName = topicNameCache.nameOf(this.#topicSlot);
+    if (topicStart === topicEnd) message.setTopic(undefined, "");
+    else if (this.#topicPlace >= 0 && knownTopics.holds(this.#topicPlace, buffer, topicStart, topicEnd)) {
+      const topic = knownTopics.at(this.#topicPlace);
+      message.setTopic(topic, topic.name);
     } else {
-      const slot = this.#topicSlot = topicNameCache.slotOf(buffer, topicStart, topicEnd);
-      if (slot < 0) {
-        checkTopicNameField(buffer, topicStart, topicEnd);
-        message.leaveTopicName();
-      } else message.topicName = topicNameCache.nameOf(slot);
+      const topic = knownTopics.find(buffer, topicStart, topicEnd);
+      this.#topicPlace = topic === undefined ? -1 : topic.place;
+      if (topic === undefined) checkTopicNameField(buffer, topicStart, topicEnd);
+      message.setTopic(topic, topic?.name);
     }
     message.topicStart = topicStart;
     message.topicEnd = topicEnd;

@@ -1,19 +1,15 @@
-/** Topic Name → what it led to, as long as no subscription that matches it comes or goes: a bounded cache in front of the
- * trie. When full it makes room without walking everything.
+/** Topic → what it led to, as long as no subscription that matches it comes or goes: a bounded cache in front of the trie.
+ * Topics that are known have places (packet/known_topics.ts); what is kept of one lies at its place here. So there is
+ * nothing to look up, and a topic that is not among the known ones costs nothing.
  *
- * What is to go is found by a hand that goes round the entries (CLOCK, Corbató 1968): one that was asked for since it came
- * by stays, the next one that was not goes. So a hit is one look-up and a mark, and nothing is moved; and as many topics
- * as the bound says are held for good.
+ * What does not fit is not kept, and a hand goes round the places (CLOCK, Corbató 1968), one at a time: what was not asked
+ * for since it came by goes. So what is in use stays, also while more is in use than fits.
  *
  * A change of subscriptions empties nothing. An entry remembers up to which change it is right; the next hit on it asks
  * whether one of those since concerns its topic. So Clients that come, subscribe and go cost the topics of others a
- * comparison each.
- *
- * While the topics in use are more than fit, most are neither looked for nor kept (base/cache_gauge.ts). Room: pure.
- * @module */
+ * comparison each. Room: pure. @module */
 
 import { invariant } from "../base/assert.ts";
-import { CacheGauge } from "../base/cache_gauge.ts";
 
 /** Changes after which all is forgotten: what has ended is not kept alive for long by topics that nobody publishes to. */
 const CHANGES_MAX = 1024;
@@ -26,131 +22,104 @@ export interface SubscriptionChanges {
   concern(topicName: string, since: number): boolean;
 }
 
+/** A topic that has a place, until another one takes it. */
+export interface PlacedTopic {
+  readonly name: string;
+  readonly place: number;
+}
+
 /** A class and not a literal: what V8 learns of a literal (all of them live long) it applies to what is put into it, so
  * also matches that are not kept would be made in the old generation, and stay until a major collection. */
 class Entry<M> {
   /** Asked for since the hand came by. */
   isUsed = false;
-  /** Its index in the round. */
-  place = 0;
 
-  constructor(readonly topicName: string, readonly match: M, readonly weight: number, public version: number) {}
+  constructor(readonly topic: PlacedTopic, readonly match: M, readonly weight: number, public version: number) {}
 }
 
 export class MatchCache<M> {
-  readonly #entries = new Map<string, Entry<M>>();
-  /** All of them, as the hand meets them. */
-  readonly #round: Entry<M>[] = [];
+  /** By place; none at first, as many programs hold a broker that is never used. */
+  #entries: (Entry<M> | undefined)[] = [];
+  #size = 0;
   #hand = 0;
   #weight = 0;
+  readonly #places: number;
   readonly #entriesMax: number;
   readonly #weightMax: number;
   readonly #changes: SubscriptionChanges;
   /** The version that was cleared last. */
   #clearedVersion: number;
-  readonly #gauge: CacheGauge;
 
-  /** @param entriesMax 0 keeps nothing.
+  /** @param places there are for topics.
+   * @param entriesMax 0 keeps nothing.
    * @param weightMax the sum of weights that is kept: bounded memory however many subscribers one topic has. */
-  constructor(entriesMax: number, weightMax: number, changes: SubscriptionChanges) {
+  constructor(places: number, entriesMax: number, weightMax: number, changes: SubscriptionChanges) {
     invariant(entriesMax >= 0 && weightMax >= 0, "the bounds of a cache are numbers, not negative");
+    this.#places = places;
     this.#entriesMax = entriesMax;
     this.#weightMax = weightMax;
     this.#changes = changes;
     this.#clearedVersion = changes.version;
-    this.#gauge = new CacheGauge(entriesMax);
   }
 
   get size(): number {
-    return this.#round.length;
-  }
-
-  /** true: it does not pay now to ask for each topic, and `samples` says for which ones to ask, and what to keep. */
-  get isMiniature(): boolean {
-    return this.#gauge.isMiniature || this.#entriesMax === 0;
-  }
-
-  /** @param topicHash equal for equal topics. */
-  samples(topicHash: number): boolean {
-    return this.#entriesMax > 0 && this.#gauge.samples(topicHash);
+    return this.#size;
   }
 
   /** @returns undefined when it is not known, or may have changed. */
-  get(topicName: string): M | undefined {
+  get(topic: PlacedTopic): M | undefined {
     const { version } = this.#changes;
     if (version - this.#clearedVersion > CHANGES_MAX) this.clear();
-    const entry = this.#entries.get(topicName);
-    if (entry === undefined) return undefined;
+    const entry = this.#entries[topic.place];
+    if (entry === undefined || entry.topic !== topic) return undefined;
     // Read before it is written: most are marked, and what is not written to stays where it is in the processor's cache.
     if (!entry.isUsed) entry.isUsed = true;
-    this.#gauge.hit();
     if (entry.version !== version) {
-      if (this.#changes.concern(topicName, entry.version)) return undefined;
+      if (this.#changes.concern(topic.name, entry.version)) return undefined;
       entry.version = version;
     }
     return entry.match;
   }
 
-  /** To be called after a `get` that found nothing, before anything changes.
-   * @param weight the number of subscribers in `match`, or 1.
-   * @returns whether it was kept: what alone exceeds the bounds is not. */
-  set(topicName: string, match: M, weight: number): boolean {
-    const former = this.#entries.get(topicName);
-    if (former !== undefined) this.#remove(former);
-    const { divisor } = this.#gauge;
-    const entriesMax = this.#entriesMax / divisor;
-    const weightMax = this.#weightMax / divisor;
-    if (weight > weightMax || entriesMax < 1) return false;
-    const isFull = this.#round.length >= entriesMax || this.#weight + weight > weightMax;
-    while (this.#round.length >= entriesMax || this.#weight + weight > weightMax) {
-      this.#makeRoom();
-      if (this.#gauge.lost(1)) {
-        this.clear();
-        return false;
-      }
-    }
-    const entry = new Entry(topicName, match, weight, this.#changes.version);
-    this.#put(entry, this.#round.length);
-    // Just behind the hand, which comes to it last.
-    if (isFull) {
-      this.#put(this.#round[this.#hand], entry.place);
-      this.#put(entry, this.#hand++);
-    }
-    this.#entries.set(topicName, entry);
-    this.#weight += weight;
-    return true;
+  /** Whether something of this weight is to be kept; if not, room is made for another time. To be called after a `get`
+   * that found nothing, and followed by `set` before anything changes.
+   * @param weight the number of subscribers, or 1. */
+  hasRoom(topic: PlacedTopic, weight: number): boolean {
+    this.#remove(topic.place);
+    if (this.#size < this.#entriesMax && this.#weight + weight <= this.#weightMax) return true;
+    this.#makeRoom();
+    return false;
   }
 
-  #put(entry: Entry<M>, place: number): void {
-    this.#round[place] = entry;
-    entry.place = place;
+  /** To be called when there is room. */
+  set(topic: PlacedTopic, match: M, weight: number): void {
+    if (this.#entries.length === 0) this.#entries = new Array(this.#places).fill(undefined);
+    this.#entries[topic.place] = new Entry(topic, match, weight, this.#changes.version);
+    this.#size++;
+    this.#weight += weight;
   }
 
   clear(): void {
-    // A Map that is cleared gets new tables, also an empty one.
-    if (this.#entries.size > 0) this.#entries.clear();
-    this.#round.length = 0;
-    this.#hand = 0;
+    if (this.#size > 0) this.#entries.fill(undefined);
+    this.#size = 0;
     this.#weight = 0;
     this.#clearedVersion = this.#changes.version;
   }
 
-  /** There is an entry. Each is spared once at most. */
   #makeRoom(): void {
-    const round = this.#round;
-    for (;; this.#hand++) {
-      if (this.#hand >= round.length) this.#hand = 0;
-      const entry = round[this.#hand];
-      if (!entry.isUsed) return this.#remove(entry);
-      entry.isUsed = false;
-    }
+    const place = this.#hand;
+    this.#hand = place + 1 < this.#places ? place + 1 : 0;
+    const entry = this.#entries[place];
+    if (entry === undefined) return;
+    if (entry.isUsed) entry.isUsed = false;
+    else this.#remove(place);
   }
 
-  /** The last of the round takes its place. */
-  #remove(entry: Entry<M>): void {
-    const last = this.#round.pop()!;
-    if (last !== entry) this.#put(last, entry.place);
-    this.#entries.delete(entry.topicName);
+  #remove(place: number): void {
+    const entry = this.#entries[place];
+    if (entry === undefined) return;
+    this.#entries[place] = undefined;
+    this.#size--;
     this.#weight -= entry.weight;
   }
 }

@@ -1,4 +1,4 @@
-/** Which subscriptions match a Topic Name? Spec §4.7.1, §4.7.2. Literal filters stand in a map of their own, wildcards
+/** Which subscriptions match a Topic Name? Spec §4.7.1, §4.7.2. Literal filters stand in a table of their own, wildcards
  * in a trie. No recursion over levels. Room: pure.
  *
  * The trie is compressed: a node is not one level but all levels up to the next place where filters part or end.
@@ -32,6 +32,7 @@ import {
   type Values,
 } from "./filter_node.ts";
 import { addAll, FilterWalk } from "./filter_walk.ts";
+import { LiteralFilters } from "./literal_filters.ts";
 import { Matches } from "./matches.ts";
 import { TopicLevels } from "./topic_levels.ts";
 import { hasWildcard, topicMatchesFilter } from "./topic_filter.ts";
@@ -45,7 +46,7 @@ const levels = new TopicLevels();
 
 /** T is what a subscription is to the caller: an object compared by identity. One filter holds any number of them. */
 export class SubscriptionTrie<T> {
-  readonly #literalFilters = new Map<string, T | Several<T>>();
+  readonly #literalFilters = new LiteralFilters<T | Several<T>>();
   readonly #root = new FilterNode<T>("");
   #wildcardFilters = 0;
   #nodes = 0;
@@ -90,10 +91,10 @@ export class SubscriptionTrie<T> {
   insert(topicFilter: string, value: T): boolean {
     invariant(value !== undefined, "undefined is no subscription");
     if (!hasWildcard(topicFilter)) {
-      const values = this.#literalFilters.get(topicFilter);
-      if (holds(values, value)) return false;
-      if (!(values instanceof Several)) this.#literalFilters.set(topicFilter, withValue(values, value));
-      else values.values.add(value);
+      const filter = this.#literalFilters.get(topicFilter);
+      if (filter === undefined) this.#literalFilters.add(topicFilter, value);
+      else if (holds(filter.values, value)) return false;
+      else filter.values = withValue(filter.values, value);
     } else {
       const node = this.#nodeFor(topicFilter);
       const isOpen = endsInNumberSign(topicFilter);
@@ -111,11 +112,11 @@ export class SubscriptionTrie<T> {
   /** @returns false if there was no such pair. O(bytes of the filter), also with a million values on one filter. */
   remove(topicFilter: string, value: T): boolean {
     if (!hasWildcard(topicFilter)) {
-      const values = this.#literalFilters.get(topicFilter);
-      if (!holds(values, value)) return false;
-      const rest = withoutValue(values, value);
-      if (rest === undefined) this.#literalFilters.delete(topicFilter);
-      else if (rest !== values) this.#literalFilters.set(topicFilter, rest);
+      const filter = this.#literalFilters.get(topicFilter);
+      if (filter === undefined || !holds(filter.values, value)) return false;
+      const rest = withoutValue(filter.values, value);
+      if (rest === undefined) this.#literalFilters.remove(filter);
+      else filter.values = rest;
     } else if (!this.#removeWildcard(topicFilter, value)) {
       return false;
     }
@@ -127,23 +128,22 @@ export class SubscriptionTrie<T> {
   /** Adds to `matches` each value whose filter matches; a value under several matching filters comes once for each.
    * A leading wildcard does not match a topic that begins with $ [MQTT-4.7.2-1]. */
   collect(topicName: string, matches: Matches<T>): void {
-    // A topic met for the first time has to be hashed as a whole for this.
-    if (this.#literalFilters.size > 0) {
-      const literal = this.#literalFilters.get(topicName);
-      if (literal !== undefined) addAll(literal, matches);
-    }
-    if (this.#wildcardFilters === 0) return;
     levels.read(topicName);
-    this.#walk.run(this.#root, levels, matches);
+    this.#collect(matches);
   }
 
-  /** The same for a Topic Name where it was read, without making a string of it.
-   * @returns false when it takes the string, and nothing was added: literal filters are found by it, and so is what is
-   * not ASCII. */
-  collectBytes(buffer: Uint8Array, start: number, end: number, matches: Matches<T>): boolean {
-    if (this.#literalFilters.size > 0 || !levels.readBytes(buffer, start, end)) return false;
+  /** The same for a Topic Name where it was read, without making a string of it: well-formed UTF-8. */
+  collectBytes(buffer: Uint8Array, start: number, end: number, matches: Matches<T>): void {
+    levels.readBytes(buffer, start, end);
+    this.#collect(matches);
+  }
+
+  #collect(matches: Matches<T>): void {
+    if (this.#literalFilters.size > 0) {
+      const literal = this.#literalFilters.find(levels);
+      if (literal !== undefined) addAll(literal.values, matches);
+    }
     if (this.#wildcardFilters > 0) this.#walk.run(this.#root, levels, matches);
-    return true;
   }
 
   /** The same, one by one. `visit` may insert, remove and match; it does not meet what it inserts. */

@@ -32,17 +32,40 @@ export class TopicLevels {
     this.#end(length);
   }
 
-  /** @returns false when not all of [start, end) is ASCII: then only its string tells the code units. */
-  readBytes(buffer: Uint8Array, start: number, end: number): boolean {
+  /** [start, end) is well-formed UTF-8. */
+  readBytes(buffer: Uint8Array, start: number, end: number): void {
     const units = this.#begin(end - start);
     for (let from = start, at = 0; from < end; from++, at++) {
       const byte = buffer[from];
-      if (byte >= NOT_ASCII) return false;
+      if (byte >= NOT_ASCII) return this.#readUtf8(buffer, from, end, at);
       units[at] = byte;
       if (byte === SLASH) this.#end(at);
     }
     this.#end(end - start);
-    return true;
+  }
+
+  /** What follows, from the first character that is not ASCII on. Apart from the loop that nearly all need no more than. */
+  #readUtf8(buffer: Uint8Array, from: number, end: number, at: number): void {
+    const { units } = this;
+    while (from < end) {
+      const first = buffer[from++];
+      if (first < NOT_ASCII) {
+        units[at] = first;
+        if (first === SLASH) this.#end(at);
+      } else if (first < 0xe0) {
+        units[at] = (first & 0x1f) << 6 | (buffer[from++] & 0x3f);
+      } else if (first < 0xf0) {
+        units[at] = (first & 0x0f) << 12 | (buffer[from++] & 0x3f) << 6 | (buffer[from++] & 0x3f);
+      } else {
+        const character = (first & 0x07) << 18 | (buffer[from++] & 0x3f) << 12 | (buffer[from++] & 0x3f) << 6 |
+          (buffer[from++] & 0x3f);
+        // A surrogate pair, as in a string.
+        units[at++] = 0xd800 | (character - 0x10000) >>> 10;
+        units[at] = 0xdc00 | (character & 0x3ff);
+      }
+      at++;
+    }
+    this.#end(at);
   }
 
   get length(): number {
@@ -63,6 +86,11 @@ export class TopicLevels {
     const known = this.#hashes[level];
     if (known !== 0) return known;
     return this.#hashes[level] = unitsHash(this.units, this.startOf(level), this.ends[level]);
+  }
+
+  /** Of all levels with the slashes between them. @see levelHash. */
+  get wholeHash(): number {
+    return unitsHash(this.units, 0, this.length);
   }
 
   textOf(level: number): string {
