@@ -6,6 +6,7 @@ import { aclWorkload } from "../bench/auth/acl_bench.ts";
 import { ringQueueWorkload } from "../bench/base/ring_queue_bench.ts";
 import { advanceWorkload, jumpWorkload, scheduleWorkload } from "../bench/base/timer_wheel_bench.ts";
 import { dispatcherWorkload } from "../bench/broker/dispatcher_bench.ts";
+import { topicsWorkload } from "../bench/broker/topics_bench.ts";
 import { largeOutboundWorkload, outboundWorkload } from "../bench/connection/outbound_bench.ts";
 import { acknowledge } from "../bench/packet/acknowledgement_bench.ts";
 import { copyByLoop, copyBySet, copyByWords, readAsText, readByDecoder } from "../bench/packet/bytes_bench.ts";
@@ -37,6 +38,15 @@ Deno.test("dispatcher_bench runs tiny", () => {
   assertEquals(dispatcherWorkload(3, 0, 5)(), 15);
   assertEquals(dispatcherWorkload(3, 1, 5)(), 15);
   assertEquals(dispatcherWorkload(3, 2, 5)(), 15);
+});
+
+Deno.test("the workloads of the topics bench deliver each message once, whether its topic is known, does not fit, or is not kept", () => {
+  assertEquals(topicsWorkload({ topics: 10, prefix: "test" })(), 1_000);
+  assertEquals(topicsWorkload({ topics: 6_000, prefix: "test", literalFilters: 5 })(), 1_000);
+  assertEquals(
+    topicsWorkload({ topics: 10, prefix: "test", limits: { matchCacheEntriesMax: 0 }, receivers: 3 })(),
+    3_000,
+  );
 });
 
 Deno.test("packet_identifiers_bench runs tiny", () => {

@@ -1,6 +1,7 @@
 /** The dispatcher alone: PUBLISH packets in, calls of packet sinks out; no bytes, no sockets.
  * In: receivers and QoS. Out: a run of one turn, which says how many deliveries it made. @module */
 
+import { knownTopics } from "../../src/packet/known_topics.ts";
 import {
   ApplicationMessage,
   type ControlPacket,
@@ -30,13 +31,17 @@ export function dispatcherWorkload(receivers: number, qos: QoS, messages: number
     bench.subscribe(subscriber.connection, "bench/+", qos);
     return subscriber;
   });
+  const message = ApplicationMessage.create({ topicName: "bench/topic", payload: new Uint8Array(64), qos });
+  // As the decoder does.
+  const topic = knownTopics.find(message.buffer, message.topicStart, message.topicEnd);
+  message.setTopic(topic, message.topicName);
   const packet: PublishPacket = {
     type: PacketType.Publish,
     dup: false,
     packetIdentifier: qos === 0 ? 0 : 1,
     topicAlias: 0,
     subscriptionIdentifiers: undefined,
-    message: ApplicationMessage.create({ topicName: "bench/topic", payload: new Uint8Array(64), qos }),
+    message,
   };
   // What a subscriber says to a PUBLISH, in this order.
   const answers = [[], [answer(PacketType.Puback)], [answer(PacketType.Pubrec), answer(PacketType.Pubcomp)]][qos];

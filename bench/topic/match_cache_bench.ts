@@ -1,24 +1,28 @@
 /** MatchCache: all hits, nothing but misses, and subscriptions that come and go. @module */
 
-import { MatchCache } from "../../src/topic/match_cache.ts";
+import { MatchCache, type PlacedTopic } from "../../src/topic/match_cache.ts";
 import { Matches } from "../../src/topic/matches.ts";
 import { SubscriptionTrie } from "../../src/topic/subscription_trie.ts";
 import { filterSet, topicSet } from "./subscription_trie_bench.ts";
 
+function placedTopics(names: readonly string[]): PlacedTopic[] {
+  return names.map((name, place) => ({ name, place }));
+}
+
 /** @returns one run: each of `topics` names is looked up and known; it returns how many hits that were. */
 export function matchCacheHitWorkload(topics: number): () => number {
-  const cache = new MatchCache<number>(topics * 2, topics * 2, new SubscriptionTrie());
-  const names = topicSet(100_000, topics);
-  for (const name of names) cache.set(name, 1, 1);
+  const cache = new MatchCache<number>(topics, topics * 2, topics * 2, new SubscriptionTrie());
+  const placed = placedTopics(topicSet(100_000, topics));
+  for (const topic of placed) cache.set(topic, 1, 1);
   return () => {
     let hits = 0;
-    for (const name of names) hits += cache.get(name) ?? 0;
+    for (const topic of placed) hits += cache.get(topic) ?? 0;
     return hits;
   };
 }
 
 /** @returns one run: `topics` names in turn through a cache of `entriesMax`, far too small for them, each looked up,
- * matched and kept as the dispatcher does it; it returns how many misses that were. */
+ * matched, and kept if there is room; it returns how many misses that were. */
 export function matchCacheThrashWorkload(topics: number, entriesMax: number): () => number {
   return missWorkload(topics, entriesMax);
 }
@@ -32,21 +36,19 @@ function missWorkload(topics: number, entriesMax: number): () => number {
   const filters = 10_000;
   const trie = new SubscriptionTrie<object>();
   for (const filter of filterSet(filters)) trie.insert(filter, { filter });
-  const cache = new MatchCache<object[]>(entriesMax, entriesMax * 10, trie);
+  const cache = new MatchCache<object[]>(topics, entriesMax, entriesMax * 10, trie);
   const matches = new Matches<object>();
   const names = Array.from({ length: topics }, (_, index) => `${topicSet(filters, 1)[0]}/${index}`);
-  const hashes = names.map((_, index) => Math.imul(index, 0x9e3779b1) >>> 16);
+  const placed = placedTopics(names);
   return () => {
     let misses = 0;
-    for (let index = 0; index < names.length; index++) {
-      const name = names[index];
-      const looks = !cache.isMiniature || cache.samples(hashes[index]);
-      if (looks && cache.get(name) !== undefined) continue;
+    for (const topic of placed) {
+      if (cache.get(topic) !== undefined) continue;
       misses++;
-      trie.collect(name, matches);
+      trie.collect(topic.name, matches);
       const match = matches.toArray();
       matches.clear();
-      if (looks) cache.set(name, match, match.length || 1);
+      cache.set(topic, match, match.length || 1);
     }
     return misses;
   };
@@ -58,21 +60,21 @@ export function matchCacheChurnWorkload(topics: number, lookups: number): () => 
   const trie = new SubscriptionTrie<object>();
   const filters = filterSet(10_000);
   for (const filter of filters) trie.insert(filter, { filter });
-  const cache = new MatchCache<object[]>(topics * 2, topics * 20, trie);
+  const cache = new MatchCache<object[]>(topics, topics * 2, topics * 20, trie);
   const matches = new Matches<object>();
-  const names = topicSet(filters.length, topics);
+  const placed = placedTopics(topicSet(filters.length, topics));
   const guest = {};
   return () => {
     let hits = 0;
-    for (let index = 0; index < names.length; index++) {
+    for (let index = 0; index < placed.length; index++) {
       const filter = `guest/${index}/#`;
       if (index % lookups === 0 && !trie.insert(filter, guest)) trie.remove(filter, guest);
-      if (cache.get(names[index]) !== undefined) {
+      if (cache.get(placed[index]) !== undefined) {
         hits++;
         continue;
       }
-      trie.collect(names[index], matches);
-      cache.set(names[index], matches.toArray(), 1);
+      trie.collect(placed[index].name, matches);
+      cache.set(placed[index], matches.toArray(), 1);
       matches.clear();
     }
     return hits;

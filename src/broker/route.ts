@@ -177,11 +177,11 @@ function makeRoute(
 ): Route {
   const route = passingRoute(message, subscriptions, limits);
   const weight = route.count + route.groups.length + 1 + (topic.name.length >>> 3);
-  if (!cache.hasRoom(topic, weight)) return route;
-  // Cut to size: a list that was used for other routes has more, and one that grows takes room for 17.
-  route.entries = route.entries.slice(0, route.count);
-  route.number = ++routes;
-  cache.set(topic, route, weight);
+  if (cache.set(topic, route, weight)) {
+    route.number = ++routes;
+    // Cut to size: a list that was used for other routes has more, and one that grows takes room for 17.
+    route.entries = route.entries.slice(0, route.count);
+  }
   return route;
 }
 

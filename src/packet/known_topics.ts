@@ -15,6 +15,8 @@ import { decodeTopicName, topicNameHash } from "./topic_name_bytes.ts";
 export const KNOWN_TOPICS_MAX = 4096;
 const SET_PLACES = 8;
 const SETS = KNOWN_TOPICS_MAX / SET_PLACES;
+/** Of a set, after which its topics have to be asked for anew: what nobody publishes to any more goes. A power of two. */
+const MISSES_REMEMBERED = 32;
 const ALL_USED = (1 << SET_PLACES) - 1;
 /** Longer Topic Names are read anew each time. With so many for each place, 512 KiB for the process, of which only what is used
  * is taken. */
@@ -32,11 +34,13 @@ let words = new Int32Array(0);
 const topics: (KnownTopic | undefined)[] = new Array(KNOWN_TOPICS_MAX).fill(undefined);
 const lengths = new Uint8Array(KNOWN_TOPICS_MAX);
 const hashes = new Int32Array(KNOWN_TOPICS_MAX);
-/** Of each set, a bit for each place: asked for since all of them were. */
+/** Of each set, a bit for each place: asked for lately. */
 const used = new Uint8Array(SETS);
-/** Of each set, how many places are filled, … */
+/** Of each set, how many places are filled, */
 const filled = new Uint8Array(SETS);
-/** … and which one was last. */
+/** how often another topic came for one of them, */
+const misses = new Uint8Array(SETS);
+/** and which one was filled last. */
 const newest = new Uint8Array(SETS);
 /** To make a topic known, with all that is then remembered of it, takes as long as so many hits spare. */
 const HITS_MIN = 6;
@@ -110,17 +114,19 @@ function keep(buffer: Uint8Array, start: number, end: number, hash: number): Kno
   return topics[place] = new KnownTopic(name, place);
 }
 
-/** One that was not asked for since all others of its set were; the newest first, as long as nobody asks for it: so topics
- * that come once, or of which there are too many, do not push out all those that are in use. */
+/** One that was not asked for lately; mostly the newest, if nobody asked for it a second time: so topics that come once, or of
+ * which there are too many, take turns at one place, and do not push out those that are in use. */
 function placeToFill(set: number): number {
   let way = newest[set];
   if (filled[set] < SET_PLACES) {
     way = filled[set]++;
-  } else if (used[set] === ALL_USED) {
-    used[set] = 0;
-    way = (way + 1) & (SET_PLACES - 1);
   } else {
-    while ((used[set] >>> way & 1) !== 0) way = (way + 1) & (SET_PLACES - 1);
+    const marks = used[set];
+    const turn = ++misses[set];
+    if (marks === ALL_USED || turn % MISSES_REMEMBERED === 0) used[set] = 0;
+    // One in a few gets a place for longer, if another one is free: it may be what is in use from now on.
+    if (marks === ALL_USED || turn % SET_PLACES === 0) way = (way + 1) % SET_PLACES;
+    while (marks !== ALL_USED && (marks >>> way & 1) !== 0) way = (way + 1) % SET_PLACES;
   }
   newest[set] = way;
   return set * SET_PLACES + way;

@@ -81,22 +81,21 @@ export class MatchCache<M> {
     return entry.match;
   }
 
-  /** Whether something of this weight is to be kept; if not, room is made for another time. To be called after a `get`
-   * that found nothing, and followed by `set` before anything changes.
-   * @param weight the number of subscribers, or 1. */
-  hasRoom(topic: PlacedTopic, weight: number): boolean {
+  /** To be called after a `get` that found nothing, before anything changes.
+   * @param weight the number of subscribers in `match`, or 1.
+   * @returns whether it is kept: if not, there was no room, and some is made for another time. */
+  set(topic: PlacedTopic, match: M, weight: number): boolean {
     this.#remove(topic.place);
-    if (this.#size < this.#entriesMax && this.#weight + weight <= this.#weightMax) return true;
-    this.#makeRoom();
-    return false;
-  }
-
-  /** To be called when there is room. */
-  set(topic: PlacedTopic, match: M, weight: number): void {
+    if (this.#size >= this.#entriesMax || this.#weight + weight > this.#weightMax) {
+      // No room is enough for what alone exceeds the bound.
+      if (weight <= this.#weightMax) this.#makeRoom();
+      return false;
+    }
     if (this.#entries.length === 0) this.#entries = new Array(this.#places).fill(undefined);
     this.#entries[topic.place] = new Entry(topic, match, weight, this.#changes.version);
     this.#size++;
     this.#weight += weight;
+    return true;
   }
 
   clear(): void {

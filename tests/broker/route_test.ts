@@ -3,17 +3,11 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { ClientSession } from "../../src/broker/client_session.ts";
-import {
-  type ClientSubscription,
-  findRoute,
-  letPass,
-  passingRoute,
-  type Route,
-  RouteEntry,
-} from "../../src/broker/route.ts";
+import { type ClientSubscription, findRoute, letPass, type Route, RouteEntry } from "../../src/broker/route.ts";
 import { SharedGroup } from "../../src/broker/shared_group.ts";
 import { DEFAULT_LIMITS } from "../../src/config/limits.ts";
-import { type ApplicationMessage, ReasonCode } from "../../src/packet/mod.ts";
+import { KNOWN_TOPICS_MAX } from "../../src/packet/known_topics.ts";
+import { ApplicationMessage, ReasonCode } from "../../src/packet/mod.ts";
 import { PublishReader } from "../../src/packet/publish.ts";
 import { MatchCache } from "../../src/topic/match_cache.ts";
 import { SubscriptionTrie } from "../../src/topic/subscription_trie.ts";
@@ -21,12 +15,28 @@ import { topicMatchesFilter } from "../../src/topic/topic_filter.ts";
 import { topicFilter, topicName } from "../topic/arbitraries.ts";
 import { identityOf, subscriptionOf } from "./support.ts";
 
+const LIMITS = { topicLevelsMax: 4, topicBytesMax: 100 };
+
+/** As it comes from a connection.
+ * @param isKnown false: as one that is met once. */
+function received(topicName: string, isKnown = true): ApplicationMessage {
+  const topic = new TextEncoder().encode(topicName);
+  const body = [topic.length >>> 8, topic.length & 0xff, ...topic];
+  const packet = Uint8Array.of(0x30, body.length, ...body);
+  const { message } = new PublishReader("client", 0).decode(packet, 0, 2, packet.length, 4);
+  if (!isKnown) message.setTopic(undefined, undefined);
+  return message;
+}
+
 function make() {
   const trie = new SubscriptionTrie<ClientSubscription | SharedGroup>();
-  const cache = new MatchCache<Route>(100, 100, trie);
+  const cache = new MatchCache<Route>(KNOWN_TOPICS_MAX, 100, 100, trie);
+  const none = new MatchCache<Route>(KNOWN_TOPICS_MAX, 0, 100, trie);
   return {
     trie,
-    find: (topicName: string) => findRoute(topicName, trie, cache, { topicLevelsMax: 4, topicBytesMax: 100 }),
+    find: (topicName: string) => findRoute(received(topicName), trie, cache, LIMITS),
+    /** What is not remembered. */
+    pass: (message: ApplicationMessage) => findRoute(message, trie, none, LIMITS),
   };
 }
 
@@ -122,7 +132,7 @@ Deno.test("findRoute() puts Shared Subscriptions apart, as groups", () => {
 });
 
 Deno.test("findRoute() says which topics no Client may publish to", () => {
-  const { find } = make();
+  const { pass } = make();
   const refusals = {
     "a/b/c/d": ReasonCode.Success,
     "a/b/c/d/e": ReasonCode.TopicNameInvalid,
@@ -134,19 +144,12 @@ Deno.test("findRoute() says which topics no Client may publish to", () => {
     "$dollar/x": ReasonCode.Success,
   };
   for (const [topicName, refusal] of Object.entries(refusals)) {
-    assertEquals(find(topicName).refusal, refusal, topicName);
+    const made = pass(ApplicationMessage.create({ topicName, payload: new Uint8Array(0) }));
+    assertEquals(made.refusal, refusal, topicName);
+    letPass(made);
+    if (topicName !== "a/+") assertEquals(pass(received(topicName)).refusal, refusal, topicName);
   }
 });
-
-const LIMITS = { topicLevelsMax: 4, topicBytesMax: 100 };
-
-/** As it comes from a connection. */
-function received(topicName: string): ApplicationMessage {
-  const topic = new TextEncoder().encode(topicName);
-  const body = [topic.length >>> 8, topic.length & 0xff, ...topic];
-  const packet = Uint8Array.of(0x30, body.length, ...body);
-  return new PublishReader("client", 0).decode(packet, 0, 2, packet.length, 4).message;
-}
 
 function summary(route: Route) {
   return {
@@ -164,7 +167,7 @@ function summary(route: Route) {
   };
 }
 
-Deno.test("passingRoute() is the route that findRoute() makes, message after message in the same object", () => {
+Deno.test("findRoute() makes the same route whether it is remembered or used once, message after message in the same object", () => {
   const subscription = fc.record({
     client: fc.nat(3).map((n) => `c${n}`),
     filter: topicFilter,
@@ -180,7 +183,7 @@ Deno.test("passingRoute() is the route that findRoute() makes, message after mes
       fc.array(subscription, { maxLength: 20 }),
       fc.array(topic, { maxLength: 5 }),
       (subscriptions, topics) => {
-        const { trie, find } = make();
+        const { trie, find, pass } = make();
         const sessions = new Map(
           ["c0", "c1", "c2", "c3"].map((id) => [id, new ClientSession(identityOf(id), DEFAULT_LIMITS)]),
         );
@@ -190,9 +193,11 @@ Deno.test("passingRoute() is the route that findRoute() makes, message after mes
         }
         for (const name of topics) {
           const expected = summary(find(name));
-          const route = passingRoute(received(name), trie, LIMITS);
-          assertEquals(summary(route), expected);
-          letPass(route);
+          for (const message of [received(name), received(name, false), received(name).owned()]) {
+            const route = pass(message);
+            assertEquals([summary(route), route.number], [expected, 0]);
+            letPass(route);
+          }
         }
       },
     ),
@@ -200,16 +205,16 @@ Deno.test("passingRoute() is the route that findRoute() makes, message after mes
   );
 });
 
-Deno.test("passingRoute() takes another route while one is in use, and the same one again after that", () => {
-  const { trie } = make();
+Deno.test("findRoute() takes another route while one is in use, and the same one again after that", () => {
+  const { trie, pass } = make();
   trie.insert("a/#", subscriptionOf("first", "a/#"));
   trie.insert("b/#", subscriptionOf("second", "b/#"));
-  const outer = passingRoute(received("a/x"), trie, LIMITS);
-  const inner = passingRoute(received("b/x"), trie, LIMITS);
+  const outer = pass(received("a/x"));
+  const inner = pass(received("b/x"));
   assertEquals([outer.entries[0].session.clientId, inner.entries[0].session.clientId], ["first", "second"]);
   letPass(inner);
   assertEquals([outer.count, outer.entries[0].session.clientId], [1, "first"]);
   letPass(outer);
-  assertEquals(passingRoute(received("b/x"), trie, LIMITS) === outer, true);
+  assertEquals(pass(received("b/x")) === outer, true);
   assertEquals(outer.entries[0].session.clientId, "second");
 });

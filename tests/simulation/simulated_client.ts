@@ -1,6 +1,7 @@
 /** A Client of the simulation: keeps its own Session State as the specification wants it, answers when the seed says so,
  * and never breaks the protocol. @module */
 
+import { knownTopics } from "../../src/packet/known_topics.ts";
 import {
   ApplicationMessage,
   type ConnectPacket,
@@ -242,6 +243,7 @@ function publishPacket(message: SentMessage, packetIdentifier: number, dup: bool
   const payload = encoder.encode(String(number));
   const borrowed = ApplicationMessage.create({ topicName, qos, retain, payload, properties });
   borrowed.borrowed = true;
+  borrowed.setTopic(knownTopics.find(borrowed.buffer, borrowed.topicStart, borrowed.topicEnd), topicName);
   return {
     type: PacketType.Publish,
     dup,

@@ -2,8 +2,21 @@
 
 import fc from "fast-check";
 
-/** "c!" sorts before "c/", "c0" after it; "" is an empty level; the long ones are kept otherwise than short ones. */
-const level = fc.constantFrom("a", "b", "c", "c!", "c0", "", "a long level of its own", "a long level of another");
+/** "c!" sorts before "c/", "c0" after it; "" is an empty level; the long ones are kept otherwise than short ones; of two, three and four bytes
+ * a character. */
+const level = fc.constantFrom(
+  "a",
+  "b",
+  "c",
+  "c!",
+  "c0",
+  "",
+  "ä",
+  "温度",
+  "🌡c",
+  "a long level of its own",
+  "a long level of another",
+);
 const levels = fc.array(level, { minLength: 1, maxLength: 5 });
 
 /** Valid Topic Names, some of which begin with $. */

@@ -1,6 +1,6 @@
 /** Mirrors src/topic/topic_levels.ts. @module */
 
-import { assert, assertEquals, assertFalse } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { levelHash } from "../../src/topic/level_hash.ts";
 import { TopicLevels } from "../../src/topic/topic_levels.ts";
@@ -8,10 +8,9 @@ import { topicName } from "./arbitraries.ts";
 
 const encoder = new TextEncoder();
 
-/** @returns false when it takes the string. */
-function readAsBytes(levels: TopicLevels, name: string): boolean {
+function readAsBytes(levels: TopicLevels, name: string): void {
   const buffer = encoder.encode(`..${name}..`);
-  return levels.readBytes(buffer, 2, buffer.length - 2);
+  levels.readBytes(buffer, 2, buffer.length - 2);
 }
 
 function assertLevels(levels: TopicLevels, name: string): void {
@@ -28,9 +27,10 @@ Deno.test("TopicLevels are the same of a string and of its bytes, one after the 
   fc.assert(fc.property(topicName, (name) => {
     levels.read(name);
     assertLevels(levels, name);
-    const isAscii = encoder.encode(name).length === name.length;
-    assertEquals(readAsBytes(levels, name), isAscii);
-    if (isAscii) assertLevels(levels, name);
+    const { wholeHash } = levels;
+    readAsBytes(levels, name);
+    assertLevels(levels, name);
+    assertEquals([levels.wholeHash, wholeHash], [levelHash(name, 0, name.length), levels.wholeHash]);
   }));
 });
 
@@ -39,14 +39,22 @@ Deno.test("TopicLevels take 65,535 slashes, long levels and none at all, and let
   for (const name of ["/".repeat(65_535), "x".repeat(65_535), "", "a/b", "$SYS/x", "/", "x".repeat(300) + "/y"]) {
     levels.read(name);
     assertLevels(levels, name);
-    assert(readAsBytes(levels, name));
+    readAsBytes(levels, name);
     assertLevels(levels, name);
   }
   levels.read("a");
   assert(levels.units.length < 1_000 && levels.ends.length < 1_000);
 });
 
-Deno.test("TopicLevels.readBytes() leaves what is not ASCII to the string", () => {
+Deno.test("TopicLevels.readBytes() reads whatever a string can hold that has a UTF-8", () => {
   const levels = new TopicLevels();
-  for (const name of ["\u00e9", "a/b/\u{1f600}", "\ufeff"]) assertFalse(readAsBytes(levels, name));
+  const edges = ["\u007f", "\u0080", "\u07ff", "\u0800", "\ufeff", "\uffff", "\u{10000}", "\u{10ffff}"];
+  for (const name of [...edges, edges.join("/"), "a/b/\u{1f600}/c", "\u00e9/x"]) {
+    readAsBytes(levels, name);
+    assertLevels(levels, name);
+  }
+  fc.assert(fc.property(fc.string({ unit: "binary" }), (name) => {
+    readAsBytes(levels, name);
+    assertLevels(levels, name);
+  }));
 });
