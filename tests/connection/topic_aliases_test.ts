@@ -23,8 +23,7 @@ Deno.test("OutgoingTopicAliases.find() gives none to a topic that is no longer t
 });
 
 Deno.test("IncomingTopicAliases.resolve() brings back what is known of a topic, and only its name when that is another's place now", () => {
-  const aliases = new IncomingTopicAliases();
-  aliases.maximum = 1;
+  const aliases = new IncomingTopicAliases(1);
   const reader = new PublishReader("client", 0);
   const resolved = (hex: string) => {
     const frame = wire(hex);
