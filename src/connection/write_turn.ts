@@ -8,7 +8,8 @@
  * operations in one pass of the event loop. Those beyond that are queued, woken and polled one by one, which costs twice
  * as much, so they are left to the next pass. @module */
 
-import { type FrameReferrers, PublishFrameEncoder } from "../packet/publish_frame.ts";
+import type { FrameReferrers } from "../packet/layout_frames.ts";
+import { PublishFrameEncoder } from "../packet/publish_frame.ts";
 import type { Outbound } from "./outbound.ts";
 import { OutboundBuffers } from "./outbound_buffers.ts";
 import { ReadRounds } from "./read_rounds.ts";

@@ -4,7 +4,8 @@
 import type { ApplicationMessage } from "../packet/application_message.ts";
 import { PacketType, type ProtocolVersion, type QoS } from "../packet/control_packet.ts";
 import { encodeAcknowledgement, encodePacket } from "../packet/encoder.ts";
-import { addressFrame, isOf } from "../packet/publish_frame.ts";
+import { isOf } from "../packet/layout_frames.ts";
+import { addressFrame } from "../packet/publish_frame.ts";
 import { readdressFrames } from "../packet/publish_layout.ts";
 import type { ReasonCode } from "../packet/reason_code.ts";
 import type { ByteStream, PeerCertificate } from "../transport/byte_stream.ts";

@@ -56,6 +56,8 @@ export class ApplicationMessage implements Tenant {
   propertiesEnd = 0;
   /** Set instead of [propertiesStart, propertiesEnd) when the forwarded properties are not contiguous in `buffer`. */
   forwardedProperties: Uint8Array | undefined = undefined;
+  /** Messages with the same number have the same properties to pass on, and need not be compared. 0 = nobody knows. */
+  propertiesKey = 0;
   payloadStart = 0;
   payloadEnd = 0;
   /** The whole received frame, if it can be sent on to a subscriber of the same kind (`frameVersion`: 5, or 4 for both 3.x)
@@ -150,6 +152,11 @@ export class ApplicationMessage implements Tenant {
 
   get topicName(): string {
     return this.#topicName ??= decodeTopicName(this.buffer, this.topicStart, this.topicEnd);
+  }
+
+  /** undefined: nobody has asked for it yet. */
+  get knownTopicName(): string | undefined {
+    return this.#topicName;
   }
 
   set topicName(topicName: string) {

@@ -11,16 +11,22 @@ const KNOWN_BYTES_MAX = 256;
 /** Of so many PUBLISH packets with other properties one is remembered: where all differ, to copy each would gain nothing. */
 const MISSES_PER_COPY = 8;
 
+let lastKey = 0;
+
 export class KnownProperties {
   readonly #bytes = new Uint8Array(KNOWN_BYTES_MAX);
   readonly #view = new DataView(this.#bytes.buffer);
   /** 0 = none are known. */
   #length = 0;
   #misses = 0;
+  /** For `ApplicationMessage.propertiesKey`: another one whenever others are remembered. */
+  key = 0;
   messageExpiryInterval = NEVER_EXPIRES;
   /** 0 = none. */
   topicAlias = 0;
-  /** Where what is passed on begins and ends among them. */
+  /** What is passed on, if it is not one range of them. */
+  forwarded: Uint8Array | undefined = undefined;
+  /** Otherwise: where what is passed on begins and ends among them. */
   keptStart = 0;
   keptEnd = 0;
 
@@ -38,13 +44,15 @@ export class KnownProperties {
   }
 
   /** [start, end) were others, and right: they are remembered now and then.
-   * @param packet what they say: what is passed on is one range of them, and there is no Subscription Identifier. */
+   * @param packet what they say; there is no Subscription Identifier. */
   miss({ message, topicAlias }: PublishPacket, start: number, end: number): void {
     if (end - start > KNOWN_BYTES_MAX || this.#misses++ % MISSES_PER_COPY !== 0) return;
     copyWords(this.#bytes, this.#view, 0, message.buffer, viewOf(message.buffer), start, end);
     this.#length = end - start;
+    this.key = ++lastKey;
     this.messageExpiryInterval = message.messageExpiryInterval;
     this.topicAlias = topicAlias;
+    this.forwarded = message.forwardedProperties;
     this.keptStart = message.propertiesStart - start;
     this.keptEnd = message.propertiesEnd - start;
   }

@@ -22,6 +22,7 @@ export * from "./errors.ts";
 export { NO_PROPERTIES, type Properties, type UserProperty } from "./property.ts";
 export { PINGREQ, PINGRESP } from "./ping.ts";
 export type { PublishPacket } from "./publish.ts";
-export { addressFrame, type FrameReferrers, type PublishFrame, PublishFrameEncoder } from "./publish_frame.ts";
+export type { FrameReferrers, PublishFrame } from "./layout_frames.ts";
+export { addressFrame, PublishFrameEncoder } from "./publish_frame.ts";
 export { connackReturnCode, isReasonCodeOf, ReasonCode, reasonName } from "./reason_code.ts";
 export { VARIABLE_BYTE_INTEGER_MAX } from "./variable_byte_integer.ts";

@@ -95,6 +95,7 @@ export class PublishReader {
     message.borrowed = true;
     message.buffer = buffer;
     message.forwardedProperties = undefined;
+    message.propertiesKey = 0;
 
     if (at + 2 > end) throw truncated();
     const topicStart = at + 2;
@@ -185,8 +186,10 @@ export class PublishReader {
     const message = packet.message;
     const known = this.#known;
     if (known !== undefined && known.are(buffer, at, end)) {
+      message.propertiesKey = known.key;
       message.messageExpiryInterval = known.messageExpiryInterval;
       packet.topicAlias = known.topicAlias;
+      message.forwardedProperties = known.forwarded;
       message.propertiesStart = at + known.keptStart;
       message.propertiesEnd = at + known.keptEnd;
       return end;
@@ -259,9 +262,9 @@ export class PublishReader {
     } else {
       message.propertiesStart = keptStart;
       message.propertiesEnd = keptEnd;
-      if (packet.subscriptionIdentifiers === undefined) {
-        (this.#known ??= new KnownProperties()).miss(packet, first, end);
-      }
+    }
+    if (packet.subscriptionIdentifiers === undefined) {
+      (this.#known ??= new KnownProperties()).miss(packet, first, end);
     }
     return end;
   }

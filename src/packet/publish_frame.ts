@@ -4,43 +4,14 @@
  * then differs, their own properties and at QoS 1 and 2 the Packet Identifier, is written over in the copy.
  * In: a message and the terms of one receiver. Out: where the bytes lie. Room: pure.
  *
- * Frames of one layout stand side by side, message after message: who gets all of them refers to one run of bytes, as
- * with frames that are sent on as received.
- *
- *     a layout's memory | message 1 | message 2 | … | free     anew from the front when nobody refers to it
- *
+ * Frames of one layout stand side by side, message after message (layout_frames.ts): who gets all of them refers to one
+ * run of bytes, as with frames that are sent on as received.
  * @module */
 
 import { type ApplicationMessage, NEVER_EXPIRES } from "./application_message.ts";
 import { PacketType, type QoS } from "./control_packet.ts";
+import { type FrameReferrers, isOf, LAYOUT_BYTES_MAX, LayoutFrames, type PublishFrame } from "./layout_frames.ts";
 import { ownPropertyBytes, PublishLayout, writeOwnProperties } from "./publish_layout.ts";
-
-/** Who refers to frames that were not copied yet. */
-export interface FrameReferrers {
-  /** Nobody does. */
-  readonly isSettled: boolean;
-  /** Whoever does copies them now. */
-  settle(): void;
-}
-
-/** Where one encoded PUBLISH lies. To be read before the next `encode`. A frame larger than any Control Packet has a `size`
- * above 0xFFFFFFFF and no bytes: every comparison with a Maximum Packet Size refuses it. */
-export interface PublishFrame {
-  readonly buffer: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-  /** Offset in `buffer` of the two Packet Identifier bytes, or -1 at QoS 0. At QoS 1 and 2 `addressFrame` writes the
-   * receiver's into the copy, and its first byte: in a frame that was received both are the sender's. */
-  readonly packetIdentifierAt: number;
-  /** true: [start, end) may be referred to until the FrameReferrers settle. false: copy now. */
-  readonly mayBeReferredTo: boolean;
-  /** Whose they are: another receiver's are written over in the copy. */
-  readonly topicAlias: number;
-  readonly subscriptionIdentifiers: readonly number[] | undefined;
-  /** Of the whole frame. More than `end - start`: a large Payload follows, which lies in the message and may be referred
-   * to, by who holds `message.shared` if there is one. */
-  readonly size: number;
-}
 
 /** Without DUP, QoS and RETAIN. */
 const PUBLISH_FIRST_BYTE = PacketType.Publish << 4;
@@ -66,61 +37,11 @@ export function addressFrame(
   writeOwnProperties(copy, at, topicAlias, subscriptionIdentifiers);
 }
 
-/** Whether the frame has these own properties, and not another receiver's of the same layout. Lists are compared by
- * identity: that of one subscription is the same each time. */
-export function isOf(
-  frame: PublishFrame,
-  topicAlias: number,
-  subscriptionIdentifiers: readonly number[] | undefined,
-): boolean {
-  return frame.topicAlias === topicAlias && frame.subscriptionIdentifiers === subscriptionIdentifiers;
-}
-
 /** Layouts in use at one time are few. One more takes the place of another. */
 const LAYOUTS_MAX = 16;
-/** Memory of a layout: the first, and the most, which is what one read brings. */
-const LAYOUT_BYTES_INITIAL = 4 * 1024;
-const LAYOUT_BYTES_MAX = 64 * 1024;
 /** From here on a Payload is not copied, if its message stays: below, a second write costs more than the copy. */
 export const SHARED_PAYLOAD_BYTES_MIN = 64 * 1024;
 const NO_BYTES = new Uint8Array(0);
-const NO_TERMS = -1;
-
-/** The last frame of one layout, and those before it that somebody may refer to. */
-class LayoutFrames implements PublishFrame {
-  buffer: Uint8Array = NO_BYTES;
-  start = 0;
-  end = 0;
-  packetIdentifierAt = -1;
-  mayBeReferredTo = false;
-  topicAlias = 0;
-  subscriptionIdentifiers: readonly number[] | undefined = undefined;
-  size = 0;
-  /** The encoder's round that the frame is of; 0: none. */
-  round = 0;
-  expirySeconds = NEVER_EXPIRES;
-  /** All else that the layout depends on, in one number. */
-  terms = NO_TERMS;
-
-  /** A place for a frame of `bytes` behind the others, or at the front. */
-  open(bytes: number, referrers: FrameReferrers): void {
-    let start = referrers.isSettled ? 0 : this.end;
-    if (start + bytes > this.buffer.length) {
-      start = 0;
-      if (this.buffer.length < LAYOUT_BYTES_MAX) this.#grow(bytes);
-      else referrers.settle();
-    }
-    this.start = start;
-    this.end = start + bytes;
-  }
-
-  /** Who refers to the former memory goes on doing so. */
-  #grow(bytes: number): void {
-    let size = Math.max(LAYOUT_BYTES_INITIAL, this.buffer.length * 4);
-    while (size < bytes) size *= 4;
-    this.buffer = new Uint8Array(size);
-  }
-}
 const NOBODY: FrameReferrers = { isSettled: true, settle: () => {} };
 
 export class PublishFrameEncoder {
@@ -177,6 +98,11 @@ export class PublishFrameEncoder {
     const terms = termsOf(version, qos, retain, topicAlias !== 0, hasTopic, ownBytes);
     let frames = this.#framesOf(terms);
     if (frames.round === this.#round && frames.expirySeconds === expirySeconds) return frames;
+    if (!isShared && frames.hasHeadOf(message, version, expirySeconds, hasTopic)) {
+      frames.repeatHead(message, this.#referrers, topicAlias, subscriptionIdentifiers);
+      frames.round = this.#round;
+      return frames;
+    }
     const layout = this.#layout;
     layout.measure(message, version, qos, subscriptionIdentifiers, expirySeconds, topicAlias, hasTopic);
     const payloadEnd = isShared ? message.payloadStart : message.payloadEnd;
@@ -199,6 +125,7 @@ export class PublishFrameEncoder {
     frames.subscriptionIdentifiers = subscriptionIdentifiers;
     frames.packetIdentifierAt = qos === 0 ? -1 : frames.start + layout.packetIdentifierAt;
     frames.mayBeReferredTo = qos === 0 && !isShared && frames !== this.#large;
+    frames.forgetHead();
     if (!layout.encodable) return frames;
     layout.write(
       frames.buffer,
@@ -212,6 +139,7 @@ export class PublishFrameEncoder {
       topicAlias,
       payloadEnd,
     );
+    if (!isShared && frames !== this.#large) frames.rememberHead(message, version, layout);
     return frames;
   }
 
@@ -246,6 +174,7 @@ export class PublishFrameEncoder {
     else frames = layouts[this.#replaced++ % LAYOUTS_MAX];
     frames.round = 0;
     frames.terms = terms;
+    frames.forgetHead();
     return frames;
   }
 }

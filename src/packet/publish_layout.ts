@@ -84,6 +84,8 @@ export class PublishLayout {
   frameBytes = 0;
   /** Offset of the Packet Identifier from the start of the frame, or -1. */
   packetIdentifierAt = -1;
+  /** Offset of the properties that only concern the receiver. */
+  ownPropertiesAt = 0;
   #remainingLength = 0;
   #topicBytes = 0;
   #propertyLength = 0;
@@ -109,7 +111,9 @@ export class PublishLayout {
         throw new RangeError(`a Topic Name that cannot be sent, ${message.topicName.length} characters`);
       }
     }
-    let length = 2 + this.#topicBytes + (qos === 0 ? 0 : 2) + message.payloadEnd - message.payloadStart;
+    const headBytes = 2 + this.#topicBytes + (qos === 0 ? 0 : 2);
+    let length = headBytes + message.payloadEnd - message.payloadStart;
+    let propertyLengthBytes = 0;
     if (version === 5) {
       let properties = message.forwardedProperties === undefined
         ? message.propertiesEnd - message.propertiesStart
@@ -117,11 +121,14 @@ export class PublishLayout {
       if (expirySeconds !== NEVER_EXPIRES) properties += 5;
       properties += ownPropertyBytes(topicAlias, subscriptionIdentifiers);
       this.#propertyLength = properties;
-      length += properties + variableByteIntegerBytes(properties);
+      propertyLengthBytes = variableByteIntegerBytes(properties);
+      length += properties + propertyLengthBytes;
     }
     this.#remainingLength = length;
     this.frameBytes = 1 + variableByteIntegerBytes(length) + length;
-    this.packetIdentifierAt = qos === 0 ? -1 : this.frameBytes - length + 2 + this.#topicBytes;
+    const bodyAt = this.frameBytes - length;
+    this.packetIdentifierAt = qos === 0 ? -1 : bodyAt + 2 + this.#topicBytes;
+    this.ownPropertiesAt = bodyAt + headBytes + propertyLengthBytes;
   }
 
   /** Whether a Control Packet can be that long at all. */

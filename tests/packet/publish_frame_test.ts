@@ -12,7 +12,7 @@ import {
   type PublishPacket,
   type QoS,
 } from "../../src/packet/mod.ts";
-import { isOf } from "../../src/packet/publish_frame.ts";
+import { isOf } from "../../src/packet/layout_frames.ts";
 import { readdressFrames } from "../../src/packet/publish_layout.ts";
 import { decoder, feed, wire } from "./support.ts";
 
