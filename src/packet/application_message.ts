@@ -154,13 +154,13 @@ export class ApplicationMessage implements Tenant {
     return this.#topicName ??= decodeTopicName(this.buffer, this.topicStart, this.topicEnd);
   }
 
+  set topicName(topicName: string) {
+    this.setTopic(undefined, topicName);
+  }
+
   /** undefined: nobody has asked for it yet. */
   get knownTopicName(): string | undefined {
     return this.#topicName;
-  }
-
-  set topicName(topicName: string) {
-    this.setTopic(undefined, topicName);
   }
 
   /** What is known of the topic, of a message that was just received: other things that are remembered of it are found by
